@@ -1,0 +1,118 @@
+"""How the service logs: one line an event, below ERROR to stdout, ERROR and up to stderr, no secret in any."""
+
+import logging
+import logging.config
+import re
+import threading
+from collections.abc import Iterable
+
+from pythonjsonlogger.json import JsonFormatter
+
+PREFIXES = {"WARNING": "WARN"}
+USERINFO = re.compile(r"(?<=://)[^/\s@'\"]+@")
+# What a terminal or a log reader may take for an order or for the end of a line.
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+SHORTEST_SECRET = 4
+
+log = logging.getLogger(__name__)
+
+
+class Redactor:
+    """Takes secrets out of text: the given ones, and the userinfo of any URL.
+
+    A given secret under SHORTEST_SECRET characters would blot out half of every line; of those only what
+    stands in a URL is taken out.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        long = sorted((s for s in secrets if len(s) >= SHORTEST_SECRET), key=len, reverse=True)
+        self._secrets = re.compile("|".join(map(re.escape, long))) if long else None
+
+    def __call__(self, text: str) -> str:
+        text = USERINFO.sub("***@", text)
+        return self._secrets.sub("***", text) if self._secrets else text
+
+
+class TextFormatter(logging.Formatter):
+    """`INFO: 2026/11/23 20:19:00 message`; a traceback follows in lines that begin with a tab."""
+
+    def __init__(self, redact: Redactor) -> None:
+        super().__init__(datefmt="%Y/%m/%d %H:%M:%S")
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record; what is not printable in it is escaped, so that no value can forge a line."""
+        level = PREFIXES.get(record.levelname, record.levelname)
+        head = f"{level}: {self.formatTime(record, self.datefmt)} {_escaped(record.getMessage())}"
+        lines = [head]
+        if record.exc_info:
+            lines += self.formatException(record.exc_info).split("\n")
+        if record.stack_info:
+            lines += self.formatStack(record.stack_info).split("\n")
+        return self._redact("\n\t".join([head, *map(_escaped, lines[1:])]))
+
+
+class JsonLinesFormatter(JsonFormatter):
+    """One object a line: `time`, `level`, `logger`, `message`, and `exception` if there is one."""
+
+    def __init__(self, redact: Redactor) -> None:
+        super().__init__(
+            "{asctime}{levelname}{name}{message}{exc_info}",
+            style="{",
+            datefmt="%Y-%m-%dT%H:%M:%S%z",
+            rename_fields={
+                "asctime": "time", "levelname": "level", "name": "logger", "exc_info": "exception",
+            },
+            json_ensure_ascii=False,
+        )
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record as a JSON object."""
+        return self._redact(super().format(record))
+
+
+def configure(level: str, style: str, secrets: Iterable[str]) -> None:
+    """Set up logging for the whole process; `style` is `text` or `json`. Also for threads that end badly."""
+    formatter = {"text": TextFormatter, "json": JsonLinesFormatter}[style]
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"line": {"()": formatter, "redact": Redactor(secrets)}},
+            "filters": {"below_error": {"()": lambda: _below_error}},
+            "handlers": {
+                "stdout": {
+                    "class": "logging.StreamHandler", "stream": "ext://sys.stdout",
+                    "formatter": "line", "filters": ["below_error"],
+                },
+                "stderr": {
+                    "class": "logging.StreamHandler", "stream": "ext://sys.stderr",
+                    "formatter": "line", "level": "ERROR",
+                },
+            },
+            "root": {"level": level, "handlers": ["stdout", "stderr"]},
+            # At DEBUG each logs several lines a check.
+            "loggers": {"pymongo": {"level": "INFO"}, "urllib3": {"level": "INFO"}},
+        }
+    )
+    logging.captureWarnings(True)
+    threading.excepthook = _log_thread_panic
+
+
+def _below_error(record: logging.LogRecord) -> bool:
+    return record.levelno < logging.ERROR
+
+
+def _log_thread_panic(args: threading.ExceptHookArgs) -> None:
+    if args.exc_type is SystemExit or args.exc_value is None:
+        return
+    name = args.thread.name if args.thread else "?"
+    log.error(
+        "panic: thread %s ended: %s", name, args.exc_value,
+        exc_info=(args.exc_type, args.exc_value, args.exc_traceback),
+    )
+
+
+def _escaped(text: str) -> str:
+    return CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
