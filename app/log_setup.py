@@ -1,4 +1,4 @@
-"""How the service logs: one line an event, below ERROR to stdout, ERROR and up to stderr, no secret in any."""
+"""How the service logs: a line an event, below ERROR to stdout, from ERROR up to stderr, no secrets."""
 
 import logging
 import logging.config

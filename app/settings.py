@@ -23,7 +23,7 @@ class SettingsError(ValueError):
 
 
 def _at_most(other: str) -> AfterValidator:
-    """At most the value of another setting, declared before; if that one is bad, it is the one to tell of."""
+    """At most the value of another setting, declared before (if that one is bad, it alone is told of)."""
 
     def check(value: float, info: ValidationInfo) -> float:
         if value > info.data.get(other, value):
@@ -74,7 +74,9 @@ class Settings(BaseSettings):
     )
     unhealthy_status_code: Annotated[
         int, t.Tidy, AfterValidator(_unhealthy), MayBe("503 or 200")
-    ] = Field(503, description="status code of `/health` and `/health/details` when unhealthy: 503 or 200")
+    ] = Field(
+        503, description="status code of `/health` and `/health/details` when unhealthy: 503 or 200"
+    )
     readiness_requires: Annotated[
         tuple[Literal["mongodb", "ai_service"], ...], NoDecode, t.Tidy, t.Items,
         MayBe("mongodb, ai_service, or mongodb,ai_service, or empty"),

@@ -23,8 +23,8 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 class AiServiceCheck(Check):
     """Checks an HTTP service over one kept-alive connection.
 
-    `url` is the base, `/health` is added; userinfo in it becomes Basic authentication. `ca_bundle` is the path
-    of a PEM file for https, None for certifi's.
+    `url` is the base, `/health` is added; userinfo in it becomes Basic authentication. `ca_bundle` is the
+    path of a PEM file for https, None for certifi's.
     """
 
     def __init__(

@@ -53,7 +53,7 @@ class MongoCheck(Check):
         try:
             self._ping(self._client, deadline)
         except AutoReconnect as error:
-            # A connection kept from the last check may have been closed since, or its server is no primary now.
+            # A connection kept from the last check may have been closed, or its server be no primary now.
             if isinstance(error, TIMEOUTS):
                 raise
         else:
@@ -118,7 +118,7 @@ class MongoCheck(Check):
 
 
 def _cause_in_text(error: Exception) -> Exception | None:
-    """What an error of the driver's monitor was caused by: it strips the cause off, only the text still tells."""
+    """What an error of the driver's monitor was caused by: it strips causes off, only the text tells."""
     text = str(error)
     if "EOF occurred in violation of protocol" in text:
         return ssl.SSLEOFError(text)

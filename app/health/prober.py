@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 class Prober:
     """Runs the check when it is due and keeps what it brought.
 
-    Two daemon threads: `prober-NAME` runs the checks; `deadline-NAME` settles what time alone decides, cuts off
-    a check past its deadline, and tells `listener`, in order and outside the lock, of every step of the record.
-    Readers settle too, so that the deadline holds for them to the moment, whatever the threads do.
+    Two daemon threads: `prober-NAME` runs the checks; `deadline-NAME` settles what time alone decides, cuts
+    off a check past its deadline, and tells `listener`, in order and outside the lock, of every step of the
+    record. Readers settle too: the deadline holds for them to the moment, whatever the threads do.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What the service says of itself and its dependencies: records in, report out. No clock, no network, no Flask."""
+"""What the service says of its dependencies: records in, report out. No clock, no network, no Flask."""
 
 import json
 from collections.abc import Iterable

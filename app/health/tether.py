@@ -9,10 +9,10 @@ from collections.abc import Callable
 def connect(
     host: str, port: int, timeout: float, clock: Callable[[], float] = time.monotonic
 ) -> socket.socket:
-    """A TCP connection to the first address of `host` that takes one, within `timeout` seconds for all of them.
+    """A TCP connection to the first address of `host` that takes one, within `timeout` seconds for all.
 
-    (`socket.create_connection` gives every address the whole time.) Name resolution cannot be interrupted and
-    is not counted. Raises OSError.
+    (`socket.create_connection` gives every address the whole time.) Name resolution cannot be interrupted
+    and is not counted. Raises OSError.
     """
     addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     deadline = clock() + timeout

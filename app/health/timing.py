@@ -25,8 +25,8 @@ class Timing:
     def due(self, last_began: float, wanted: float, followed: bool) -> float:
         """When the next check begins.
 
-        `wanted` is the latest moment after which somebody wants one to have begun; `followed`, whether somebody
-        always does. However many ask, it is never sooner than `max_age` after the one before.
+        `wanted` is the latest moment after which somebody wants one to have begun; `followed`, whether
+        somebody always does. However many ask, it is never sooner than `max_age` after the one before.
         """
         if followed or wanted > last_began:
             return max(last_began + self.max_age, wanted)

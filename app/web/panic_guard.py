@@ -1,4 +1,4 @@
-"""The outermost WSGI layer: what escapes Flask (a teardown, a SystemExit, a generator) ends one request only."""
+"""The outermost WSGI layer: what escapes Flask (a teardown, SystemExit, a generator) ends one request."""
 
 import errno
 import logging

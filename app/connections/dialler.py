@@ -1,0 +1,217 @@
+"""Dialling a WebSocket server, bounded as a whole: name, connection, TLS and handshake share one deadline."""
+
+import base64
+import errno
+import functools
+import os
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote, urlsplit
+
+import certifi
+from simple_websocket import Client
+from simple_websocket import ConnectionError as HandshakeRefused
+from simple_websocket.ws import Base
+from wsproto import ConnectionType
+from wsproto.utilities import ProtocolError
+
+from app.connections.deadline import Deadline
+from app.connections.resolver import Address, Resolver
+from app.connections.transport import WebSocket, cause
+from app.connections.wire import Wire, tune
+
+
+class DialFailed(Exception):
+    """Nobody answered as a WebSocket server; str() says why, safe to log."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a ws or wss URL points to. Credentials and query are in no repr."""
+
+    host: str
+    port: int
+    secure: bool
+    request_target: str = field(repr=False)
+    authorization: str | None = field(repr=False)  # the header's value
+
+    @classmethod
+    def parse(cls, url: str) -> "Target":
+        """Raises ValueError, whose text does not quote `url`. Userinfo becomes Basic authorization."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise ValueError("not a URL") from None
+        if parts.scheme not in ("ws", "wss") or not parts.hostname:
+            raise ValueError("not a ws:// or wss:// URL with a host")
+        secure = parts.scheme == "wss"
+        target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
+        if parts.query:
+            target += "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~?")
+        authorization = None
+        if parts.username is not None:
+            credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            authorization = "Basic " + base64.b64encode(credentials.encode()).decode()
+        return cls(parts.hostname, port or (443 if secure else 80), secure, target, authorization)
+
+    @property
+    def host_header(self) -> str:
+        """With the port unless it is the scheme's own (RFC 9110 7.2), and an IPv6 address in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
+
+
+class OutboundSocket(WebSocket, Client):
+    """A WebSocket that we opened. Its constructor shakes hands on `sock`, connected, within `deadline`."""
+
+    def __init__(self, sock: socket.socket, target: Target, deadline: Deadline, *, name: str, ping_interval: float,
+                 max_message_size: int | None = None, on_message: Callable[[str | bytes], None] | None = None,
+                 on_end: Callable[["OutboundSocket"], None] | None = None,
+                 clock: Callable[[], float] = time.monotonic) -> None:
+        # Client's own constructor dials without any bound and only the first address: it is passed over, and what
+        # its handshake reads is set here. As `host` it sends the Host header, where it would leave out the port.
+        self.host, self.path, self.subprotocols = target.host_header, target.request_target, []
+        self.extra_headeers = [(b"Authorization", target.authorization.encode())] if target.authorization else []
+        self._deadline = deadline
+        options = self.prepare(name=name, ping_interval=ping_interval, max_message_size=max_message_size,
+                               max_frames_per_second=None, on_message=on_message, on_end=on_end, clock=clock)
+        Base.__init__(self, Wire(sock, ping_interval), ConnectionType.CLIENT, **options)
+
+    def handshake(self) -> None:
+        wire = self.sock
+        self.sock = _Handshake(wire, self._deadline)  # type: ignore[assignment]
+        super().handshake()
+        self.sock = wire
+
+
+class _Handshake:
+    """A Wire as Client's handshake uses a socket: every send and recv within one deadline, however slow they drip."""
+
+    def __init__(self, wire: Wire, deadline: Deadline) -> None:
+        self._wire, self._deadline = wire, deadline
+
+    def send(self, data: bytes) -> None:
+        self._wire.send(data, self._deadline.remaining())
+
+    def recv(self, size: int) -> bytes:
+        while (data := self._wire.recv(size, self._deadline.slice())) is None:
+            pass
+        if not data:
+            raise ConnectionResetError(errno.ECONNRESET, "closed during the handshake")
+        return data
+
+
+class Dialler:
+    """Dials for every upstream, from any thread. `ca_bundle`: PEM file for wss; None: certifi's, as in requests."""
+
+    def __init__(self, *, timeout: float, ping_interval: float, max_message_size: int = 1024 * 1024,
+                 ca_bundle: str | None = None, resolver: Resolver | None = None,
+                 clock: Callable[[], float] = time.monotonic) -> None:
+        self._timeout = timeout
+        self._ping_interval = ping_interval
+        self._max_message_size = max_message_size
+        self._ca_bundle = ca_bundle
+        self._resolver = resolver or Resolver()
+        self._clock = clock
+
+    @functools.cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self._ca_bundle or certifi.where())
+
+    def dial(self, target: Target, *, name: str, keep_messages: bool, on_message: Callable[[str | bytes], None],
+             on_end: Callable[[OutboundSocket], None], cancelled: Callable[[], bool]) -> OutboundSocket:
+        """One attempt to connect: every address of the name in turn, `timeout` seconds in all.
+
+        `keep_messages` False: what comes is drained, and `on_message` gets empty messages. Raises DialFailed;
+        Cancelled within 0.1 s of `cancelled()` turning true.
+        """
+        deadline = Deadline(self._timeout, cancelled, self._clock)
+        shake_hands = functools.partial(
+            OutboundSocket, target=target, deadline=deadline, name=name, ping_interval=self._ping_interval,
+            max_message_size=self._max_message_size if keep_messages else None,
+            on_message=on_message, on_end=on_end, clock=self._clock)
+        failure: Exception = OSError("no address")
+        try:
+            addresses = self._resolver.resolve(target.host, target.port, deadline)
+            for position, address in enumerate(addresses):
+                try:
+                    # an address that swallows packets must leave time for those behind it
+                    sock = connect(address, deadline.share(len(addresses) - position))
+                    try:
+                        tune(sock, self._ping_interval)
+                        if target.secure:
+                            sock = self._wrap(sock, target.host, deadline)
+                        return shake_hands(sock)
+                    except BaseException:
+                        sock.close()
+                        raise
+                except (OSError, HandshakeRefused, ProtocolError, UnicodeError) as error:
+                    failure = error
+        except OSError as error:
+            failure = error
+        raise DialFailed(reason(failure)) from failure
+
+    def _wrap(self, sock: socket.socket, host: str, deadline: Deadline) -> ssl.SSLSocket:
+        tls = self._tls.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+        try:
+            while True:
+                try:
+                    tls.do_handshake()
+                    return tls
+                except ssl.SSLWantReadError:
+                    deadline.await_ready(tls.fileno(), select.POLLIN)
+                except ssl.SSLWantWriteError:
+                    deadline.await_ready(tls.fileno(), select.POLLOUT)
+        except BaseException:
+            tls.close()
+            raise
+
+
+def connect(address: Address, deadline: Deadline) -> socket.socket:
+    """A non-blocking socket, connected to `address`. Raises OSError; TimeoutError and Cancelled as `deadline` does."""
+    family, kind, protocol, _, destination = address
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setblocking(False)
+        error = sock.connect_ex(destination)
+        if error == errno.EINPROGRESS:
+            deadline.await_ready(sock.fileno(), select.POLLOUT)
+            error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            raise OSError(error, os.strerror(error))
+        return sock
+    except BaseException:
+        sock.close()
+        raise
+
+
+def reason(error: Exception) -> str:
+    """Why a dial failed, in one word of the checks' list and, where it helps, a few more. Safe to log."""
+    match error:
+        case HandshakeRefused():
+            return f"http_status {error.status_code}"
+        case ProtocolError():
+            return f"protocol ({str(error)[:80]})"
+        case UnicodeError():  # wsproto decodes some headers without asking
+            return "protocol"
+        case socket.gaierror():
+            return "dns"
+        case ssl.SSLCertVerificationError():
+            return f"tls ({error.verify_message})"
+        case ssl.SSLError():
+            return f"tls ({error.reason or 'closed'})"
+        case TimeoutError():
+            return "timeout"
+        case ConnectionRefusedError():
+            return "refused"
+        case ConnectionError():
+            return "closed"
+        case OSError(errno=errno.EHOSTUNREACH | errno.ENETUNREACH):
+            return "unreachable"
+        case _:
+            return f"error ({cause(error)})"

@@ -1,0 +1,121 @@
+"""What a prober knows and when it acts, told moment by moment, without threads."""
+
+import unittest
+
+from app.health.checks import Outcome, Reason
+from app.health.probe_state import ProbeState, Wait
+from app.health.record import Record
+from app.health.timing import Timing
+
+UP = Outcome(None, 0.01)
+REFUSED = Outcome(Reason.REFUSED, 0.01)
+
+
+class ProbeStateTest(unittest.TestCase):
+    def setUp(self):
+        self.state = ProbeState(Record("mongodb", 0), Timing())
+
+    def check(self, began, outcome=UP, ended=None):
+        self.state.begin(began, int(began * 1000))
+        ended = began + 0.01 if ended is None else ended
+        self.state.end(outcome, ended, int(ended * 1000))
+
+    def test_a_fresh_result_orders_nothing(self):
+        self.check(100)
+        view = self.state.view(100.9, ask=True)
+        self.assertTrue(view.record.connected)
+        self.assertEqual((view.fresh_until, view.wait), (101, None))
+        self.assertEqual(self.state.due(), 105)
+
+    def test_an_older_result_orders_a_check_and_is_told_without_waiting(self):
+        self.check(100)
+        self.assertIsNone(self.state.view(101.2, ask=True).wait)
+        self.assertEqual(self.state.due(), 101.2)
+
+    def test_a_still_older_one_is_worth_waiting_for_its_successor(self):
+        self.check(100)
+        self.assertEqual(self.state.view(103, ask=True).wait, Wait(103, 103.25))
+
+    def test_who_does_not_ask_orders_and_waits_for_nothing(self):
+        self.check(100)
+        self.assertIsNone(self.state.view(103, ask=False).wait)
+        self.assertEqual(self.state.due(), 105)
+
+    def test_a_check_under_way_is_not_ordered_again(self):
+        self.check(100)
+        self.state.begin(103, 103_000)
+        self.assertEqual(self.state.view(103.1, ask=True).wait, Wait(103, 103.25))
+        self.state.end(UP, 104.5, 104_500)
+        self.assertEqual(self.state.due(), 108)
+
+    def test_at_its_deadline_a_check_is_a_timeout_for_every_reader(self):
+        self.check(100)
+        self.state.begin(103, 103_000)
+        self.state.settle(107.999, 107_999)
+        self.assertTrue(self.state.record.connected)
+        self.state.settle(108, 108_000)
+        self.assertEqual(self.state.record.reason, Reason.TIMEOUT)
+        self.assertEqual(self.state.record.latency_ms, 5000)
+
+    def test_a_report_that_a_deadline_may_change_is_not_fresh_beyond_it(self):
+        state = ProbeState(Record("mongodb", 0), Timing(timeout=0.5))
+        state.begin(100, 0)
+        state.end(UP, 100.01, 0)
+        state.begin(100.3, 0)
+        self.assertEqual(state.view(100.4, ask=True).fresh_until, 100.8)
+
+    def test_a_timeout_counts_once_and_what_the_check_brings_later_is_dropped(self):
+        self.state.begin(100, 100_000)
+        for now in (105, 106, 107):
+            self.state.settle(now, int(now * 1000))
+        self.state.end(UP, 107.5, 107_500)
+        self.assertEqual([entry.status for entry in self.state.record.history], ["disconnected"])
+        self.assertEqual(self.state.record.consecutive_failures, 1)
+        self.assertEqual(len(self.state.untold), 1)
+
+    def test_when_an_overdue_check_comes_back_a_new_one_begins_at_once(self):
+        self.state.begin(100, 100_000)
+        self.state.end(UP, 107.5, 107_500)
+        self.assertEqual(self.state.due(), 107.5)
+
+    def test_but_never_sooner_than_max_age_after_the_last(self):
+        state = ProbeState(Record("mongodb", 0), Timing(timeout=0.1))
+        state.begin(100, 0)
+        state.end(UP, 100.2, 0)
+        self.assertEqual(state.due(), 101)
+
+    def test_a_check_that_ends_at_its_deadline_is_too_late(self):
+        self.check(100, UP, ended=105)
+        self.assertEqual(self.state.record.reason, Reason.TIMEOUT)
+
+    def test_a_check_that_hangs_stays_a_timeout_and_holds_up_no_probe(self):
+        self.state.begin(100, 100_000)
+        self.state.settle(150, 150_000)
+        self.assertEqual(self.state.record.reason, Reason.TIMEOUT)
+        self.assertIsNone(self.state.view(150, ask=True).wait)
+
+    def test_a_result_that_nobody_renewed_is_stale(self):
+        self.check(100)
+        self.state.settle(111, 111_000)
+        self.assertTrue(self.state.record.connected)
+        self.state.settle(111.1, 111_100)
+        self.assertEqual(self.state.record.reason, Reason.STALE)
+        self.assertIsNone(self.state.untold[-1].outcome)
+
+    def test_what_was_never_known_stays_pending(self):
+        self.state.settle(1_000, 1_000_000)
+        self.assertEqual(self.state.record.reason, Reason.PENDING)
+
+    def test_it_says_when_time_alone_will_change_something(self):
+        self.assertEqual(self.state.settles_at(), float("inf"))
+        self.state.begin(100, 100_000)
+        self.assertEqual(self.state.settles_at(), 105)
+        self.state.end(UP, 100.1, 100_100)
+        self.assertEqual(self.state.settles_at(), 111)
+        self.state.settle(112, 112_000)
+        self.assertEqual(self.state.settles_at(), float("inf"))
+
+    def test_a_follower_has_a_check_made_every_max_age(self):
+        self.check(100)
+        self.state.followers = 1
+        self.assertEqual(self.state.due(), 101)
