@@ -1,18 +1,30 @@
 """The one place where the parts meet."""
 
+import time
+from typing import Any
+
 from flask import Flask
 
+from app.connections.backoff import Backoff
+from app.connections.dialler import Dialler
+from app.connections.monitor import Monitor
+from app.connections.outbound import Outbound
+from app.connections.registry import Registry
+from app.connections.upstreams import create_upstreams
 from app.health.ai_service_check import AiServiceCheck
 from app.health.answers import ProbeAnswers
 from app.health.mongo_check import MongoCheck
+from app.health.probe_state import Told
 from app.health.report import Identity
 from app.health.state_log import StateLog
 from app.health.timing import Timing
 from app.health.watch import HealthWatch
 from app.runtime import Runtime
 from app.settings import Settings
-from app.web import error_handlers
+from app.web import access, error_handlers
+from app.web.feed import Feed
 from app.web.health_routes import create_health_blueprint
+from app.web.websocket_routes import create_websocket_blueprint
 
 EXTENSION = "server_health"
 
@@ -20,17 +32,27 @@ EXTENSION = "server_health"
 def create_app(settings: Settings) -> Flask:
     """Assemble the service. Nothing runs yet: that is `runtime_of(app).start()`."""
     watch = _watch(settings)
-    runtime = Runtime(watch)
+    registry = Registry(settings.ws_max_connections)
+    monitor = Monitor(registry, interval=settings.sweep_interval_seconds)
+    runtime = Runtime(watch, registry, monitor, _upstreams(settings))
     answers = ProbeAnswers(
         settings.unhealthy_status_code,
         settings.readiness_requires,
         runtime.ailing_threads,
         lambda: runtime.draining,
     )
+    token = settings.status_token.get_secret_value()
     app = Flask("app", static_folder=None)
     app.extensions[EXTENSION] = runtime
-    app.register_blueprint(create_health_blueprint(watch, answers, runtime.facts))
+    app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": settings.ws_ping_interval_seconds}
+    access.init_app(app, token)
     error_handlers.init_app(app)
+    app.register_blueprint(create_health_blueprint(watch, answers, runtime.facts))
+    app.register_blueprint(
+        create_websocket_blueprint(
+            _feed(runtime), registry, watch.follow, token, settings.ws_allowed_origins
+        )
+    )
     return app
 
 
@@ -61,3 +83,37 @@ def _watch(settings: Settings) -> HealthWatch:
         fresh_waiters=settings.http_threads // 4,
         listeners=[StateLog()],
     )
+
+
+def _upstreams(settings: Settings) -> list[Outbound]:
+    dialler = Dialler(
+        timeout=settings.dial_timeout_seconds,
+        ping_interval=settings.ws_ping_interval_seconds,
+        ca_bundle=settings.ca_bundle or None,
+    )
+    backoff = Backoff(
+        base=settings.reconnect_backoff_seconds,
+        max_attempts=settings.reconnect_max_attempts,
+        cooldown=settings.reconnect_cooldown_seconds,
+    )
+    named = [(each.name, each.url.get_secret_value()) for each in settings.ws_upstreams]
+    return create_upstreams(named, dialler, backoff)
+
+
+def _feed(runtime: Runtime) -> Feed:
+    """The feed, told by all that it tells of."""
+
+    def facts() -> dict[str, Any]:
+        report = runtime.watch.current()
+        return {**report.health(int(time.time() * 1000)), "draining": runtime.draining}
+
+    def told(step: Told) -> None:
+        if step.after.reason is not step.before.reason:
+            feed.publish()
+
+    feed = Feed(facts)
+    runtime.watch.listen(told)
+    runtime.registry.subscribe(lambda _connection, _state: feed.publish())
+    runtime.monitor.subscribe(feed.publish)
+    runtime.on_drain(feed.publish)
+    return feed

@@ -3,10 +3,15 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from app.connections.connection import Connection
+from app.connections.monitor import Monitor
+from app.connections.registry import Registry
 from app.health.watch import HealthWatch
+
+GOING_AWAY = 1001
 
 log = logging.getLogger(__name__)
 
@@ -14,29 +19,50 @@ log = logging.getLogger(__name__)
 class Runtime:
     """The running parts of one service process.
 
-    Lives as `start` → `begin_drain` → `stop`; each may be called again, and does nothing then.
+    It lives as `start`, `begin_drain`, `close_sockets`, `stop`; each may be called again, and does nothing then.
     """
 
-    def __init__(self, watch: HealthWatch, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        watch: HealthWatch,
+        registry: Registry,
+        monitor: Monitor,
+        upstreams: Iterable[Connection] = (),
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self.watch = watch
+        self.registry = registry
+        self.monitor = monitor
+        self._upstreams = upstreams
+        self._started_at = int(wall() * 1000)
         self._draining = threading.Event()
+        self._on_drain: list[Callable[[], None]] = []
         self._lock = threading.Lock()  # guards _started and _stopped: each happens once
         self._started = False
         self._stopped = False
-        self._started_at = int(wall() * 1000)
 
     @property
     def draining(self) -> bool:
         """Whether the service is leaving."""
         return self._draining.is_set()
 
+    def on_drain(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called when draining begins; before `start`."""
+        self._on_drain.append(listener)
+
     def ailing_threads(self) -> list[str]:
         """Names of own threads that no longer do their work."""
-        return self.watch.ailing_threads()
+        late = ["monitor"] if self._started and self.monitor.overdue() else []
+        return self.watch.ailing_threads() + late
 
     def facts(self) -> dict[str, Any]:
         """What the details tell beside the checks; times in Unix milliseconds."""
-        return {"draining": self.draining, "started_at": self._started_at}
+        return {
+            "connections": self.registry.facts(),
+            "monitor": self.monitor.facts(),
+            "draining": self.draining,
+            "started_at": self._started_at,
+        }
 
     def start(self) -> None:
         """Start every part, in the process that is to serve: threads do not survive a fork."""
@@ -45,18 +71,31 @@ class Runtime:
                 return
             self._started = True
         self.watch.start()
+        for upstream in self._upstreams:
+            self.registry.add(upstream.id, upstream)
+        self.monitor.start()
 
     def begin_drain(self) -> None:
         """From now on readiness says `draining`, and nobody waits for a check of his own."""
+        if self._draining.is_set():
+            return
         self._draining.set()
         self.watch.release()
+        for listener in self._on_drain:
+            listener()
+
+    def close_sockets(self) -> None:
+        """Tell every WebSocket that we are going away, and take no more. About a second at most."""
+        self.registry.close_all(GOING_AWAY)
 
     def stop(self) -> None:
-        """Stop every part, in the reverse order of `start`. Takes about a second at most."""
+        """Stop every part, in the reverse order of `start`. A few seconds at most, whatever hangs."""
         with self._lock:
             if self._stopped or not self._started:
                 return
             self._stopped = True
         self.begin_drain()
+        self.close_sockets()
+        self.monitor.stop()
         self.watch.stop()
         log.info("stopped")

@@ -1,18 +1,22 @@
-"""Are our sockets alive? The map of connections, the monitor that sweeps it, and what carries their bytes.
+"""Are our sockets alive? The map of them, the monitor that sweeps it, what carries bytes.
 
-    registry    the lock-guarded map           monitor     the thread that sweeps it and dials what is lost
-    connection  states, and what all share     dial_pool   the few threads that dial
-    outbound    one that we dial               dialler     a dial that is bounded in total
-    inbound     one that a client opened       resolver    a name look-up that can be left behind
-    upstreams   outbound ones from names       transport   a WebSocket on simple-websocket
-    backoff     how long to wait (pure)        wire        the socket below it, shared by threads
-    deadline    one budget for several steps   tally       counts by name
+    registry      the lock-guarded map           monitor    the thread that sweeps it, dials again
+    connection    states, what all share         dial_pool  the few threads that dial
+    outbound      one that we dial               dialler    a dial that is bounded as a whole
+    upstreams     outbound ones from names       resolver   a name look-up that can be left behind
+    message_hook  what is done with messages     target     where a URL points to
+    inbound       one that a client opened       transport  a WebSocket on simple-websocket
+    backoff       how long to wait (pure)        intake     bounds on what a peer may send
+    deadline      one budget for several steps   wire       the socket below, shared by threads
+    tally         counts by name
 
-Who owns which thread: the Monitor its own ("monitor") and, through its DialPool, the dialling ones ("dial-1" to
-"dial-4"); every WebSocket its reader ("upstream-NAME" or "ws-reader"); the Resolver a look-up that hangs ("resolve").
-All are daemons. No lock of this package is held while another is taken by the same thread, save a WebSocket's sending
-lock around its Wire's, and nothing that can wait, log or call back happens under a lock, save the sending of one whole
-message under the sending lock, which is what that lock is for.
+Threads, all daemons: the Monitor owns its own ("monitor") and through its DialPool those that dial
+("dial-1" to "dial-4"), every WebSocket its reader ("upstream-NAME", "ws-reader"), the Resolver a
+look-up under way ("resolve").
 
-The package knows neither Flask nor gunicorn nor the settings: it is handed numbers, URLs and a WSGI environ.
+Locks: no thread takes one while it holds another, save a WebSocket's sending lock around those of
+its Wire and its end. Nothing that waits, logs or calls back happens under a lock, save the writing
+of one whole frame under the sending lock, which is what that lock is for.
+
+The package knows neither Flask nor gunicorn nor the settings: it is given numbers, URLs, environs.
 """

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-JITTER = 0.2  # at most this part of a wait is added, so that a thousand lost at once do not come back at once
+JITTER = 0.2  # at most this part of a wait is added: many lost at once do not come back at once
 SETTLED_AFTER = 10  # a connection that has held for this many times the base has proven itself
 
 
 @dataclass(frozen=True)
 class Backoff:
-    """The schedule of redialling: n x `base` before attempt n = 0 to `max_attempts` - 1, then `cooldown`. Seconds."""
+    """n x `base` before attempt n = 0 to `max_attempts` - 1, then `cooldown`; in seconds."""
 
     base: float = 1.0
     max_attempts: int = 5
@@ -29,5 +29,5 @@ class Backoff:
         return failures >= self.max_attempts
 
     def settled(self, held: float) -> bool:
-        """Whether a connection that has held for `held` seconds starts from attempt 0 when it is lost."""
+        """Whether a connection that held for `held` seconds starts from attempt 0 when lost."""
         return held >= SETTLED_AFTER * self.base

@@ -1,21 +1,18 @@
 """What the registry keeps: a connection's states, and what both directions share."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 from enum import StrEnum
 from typing import ClassVar
 
-log = logging.getLogger(__name__)
-
 
 class State(StrEnum):
     CONNECTING = "connecting"  # dialled for the first time
     CONNECTED = "connected"
-    RECONNECTING = "reconnecting"  # lost, or not reached: dialled again and again
+    RECONNECTING = "reconnecting"  # lost, or not reached: dialled again
     FAILED = "failed"  # resting after too many attempts
-    CLOSED = "closed"  # by us, or an inbound one by its client: for good
+    CLOSED = "closed"  # for good: by us, or, an inbound one, by its client
 
 
 class Direction(StrEnum):
@@ -24,18 +21,19 @@ class Direction(StrEnum):
 
 
 class Connection:
-    """One connection, whatever its sockets do. Each transition is one method that says whether it won.
+    """One connection, whatever its sockets do. Each transition is one method that says if it won.
 
-    `id` is unique in a registry. `wall_clock` gives Unix seconds.
+    `connection_id` is unique in a registry; `wall_clock` gives Unix seconds.
     """
 
     direction: ClassVar[Direction]
 
-    def __init__(self, connection_id: str, state: State, wall_clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, connection_id: str, state: State,
+                 wall_clock: Callable[[], float] = time.time) -> None:
         self.id = connection_id
         self._wall_clock = wall_clock
-        # Guards everything that a transition reads and changes, here and in the subclasses, for as long as it takes
-        # to decide; the one that won does what follows (sockets, log, callbacks) after giving it back.
+        # Guards all that a transition reads and changes, here and in subclasses, while it decides;
+        # who won does what follows from it (sockets, log, callbacks) after giving it back.
         self._lock = threading.Lock()
         self._state = state
         self._since = int(wall_clock() * 1000)
@@ -52,7 +50,7 @@ class Connection:
 
     @property
     def due(self) -> float | None:
-        """When `reconnect` has something to do, on the monotonic clock; None: never, as things stand."""
+        """When `reconnect` has something to do, on the monotonic clock; None: as it is, never."""
         return None
 
     @property
@@ -68,7 +66,7 @@ class Connection:
         raise NotImplementedError
 
     def recover(self) -> bool:
-        """What the sweep does with one that is not healthy. False: it never will be again, and is to be removed."""
+        """What a sweep does with one that is not healthy. False: it is to be removed."""
         raise NotImplementedError
 
     def close(self, code: int = 1001, message: str = "") -> bool:
@@ -80,7 +78,7 @@ class Connection:
         raise NotImplementedError
 
     def observe(self, observer: Callable[["Connection", State], None]) -> None:
-        """`observer(connection, state)` is called after every change of state, by the thread that made it."""
+        """`observer(connection, state)` is called after a change of state, by who made it."""
         self._observer = observer
 
     def _enter(self, state: State) -> bool:

@@ -22,7 +22,7 @@ class Deadline:
         self._end = clock() + seconds
 
     def remaining(self) -> float:
-        """Seconds left, above 0. Raises TimeoutError when none are, Cancelled when the work is cancelled."""
+        """Seconds left, above 0. Raises TimeoutError when none are, Cancelled when cancelled."""
         if self._cancelled():
             raise Cancelled
         left = self._end - self._clock()
@@ -35,11 +35,11 @@ class Deadline:
         return min(self.remaining(), SLICE)
 
     def share(self, parts: int) -> "Deadline":
-        """A deadline of its own for one of the `parts` things that are still to be tried. Raises as `remaining`."""
+        """A deadline for one of the `parts` things still to be tried. Raises as `remaining`."""
         return Deadline(self.remaining() / parts, self._cancelled, self._clock)
 
     def await_ready(self, descriptor: int, events: int) -> None:
-        """Return when poll(2) tells one of `events` (or an error) of `descriptor`. Raises as `remaining`."""
+        """Return when poll(2) tells one of `events`, or an error. Raises as `remaining`."""
         while not ready(descriptor, events, self.slice()):
             pass
 

@@ -1,6 +1,5 @@
-"""Dialling a WebSocket server, bounded as a whole: name, connection, TLS and handshake share one deadline."""
+"""Dialling a WebSocket server: name, connection, TLS and handshake share one deadline."""
 
-import base64
 import errno
 import functools
 import os
@@ -9,8 +8,6 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from urllib.parse import quote, unquote, urlsplit
 
 import certifi
 from simple_websocket import Client
@@ -20,7 +17,9 @@ from wsproto import ConnectionType
 from wsproto.utilities import ProtocolError
 
 from app.connections.deadline import Deadline
+from app.connections.intake import Intake
 from app.connections.resolver import Address, Resolver
+from app.connections.target import Target
 from app.connections.transport import WebSocket, cause
 from app.connections.wire import Wire, tune
 
@@ -29,57 +28,26 @@ class DialFailed(Exception):
     """Nobody answered as a WebSocket server; str() says why, safe to log."""
 
 
-@dataclass(frozen=True)
-class Target:
-    """Where a ws or wss URL points to. Credentials and query are in no repr."""
-
-    host: str
-    port: int
-    secure: bool
-    request_target: str = field(repr=False)
-    authorization: str | None = field(repr=False)  # the header's value
-
-    @classmethod
-    def parse(cls, url: str) -> "Target":
-        """Raises ValueError, whose text does not quote `url`. Userinfo becomes Basic authorization."""
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            raise ValueError("not a URL") from None
-        if parts.scheme not in ("ws", "wss") or not parts.hostname:
-            raise ValueError("not a ws:// or wss:// URL with a host")
-        secure = parts.scheme == "wss"
-        target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
-        if parts.query:
-            target += "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~?")
-        authorization = None
-        if parts.username is not None:
-            credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            authorization = "Basic " + base64.b64encode(credentials.encode()).decode()
-        return cls(parts.hostname, port or (443 if secure else 80), secure, target, authorization)
-
-    @property
-    def host_header(self) -> str:
-        """With the port unless it is the scheme's own (RFC 9110 7.2), and an IPv6 address in brackets."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
-
-
 class OutboundSocket(WebSocket, Client):
-    """A WebSocket that we opened. Its constructor shakes hands on `sock`, connected, within `deadline`."""
+    """A WebSocket that we opened. The constructor shakes hands on a connected socket in time."""
 
-    def __init__(self, sock: socket.socket, target: Target, deadline: Deadline, *, name: str, ping_interval: float,
-                 max_message_size: int | None = None, on_message: Callable[[str | bytes], None] | None = None,
-                 on_end: Callable[["OutboundSocket"], None] | None = None,
+    def __init__(self, sock: socket.socket, target: Target, deadline: Deadline, *, name: str,
+                 ping_interval: float, max_message_size: int | None = None,
+                 on_message: Callable[[str | bytes], None] | None = None,
+                 on_end: Callable[["OutboundSocket"], object] | None = None,
                  clock: Callable[[], float] = time.monotonic) -> None:
-        # Client's own constructor dials without any bound and only the first address: it is passed over, and what
-        # its handshake reads is set here. As `host` it sends the Host header, where it would leave out the port.
-        self.host, self.path, self.subprotocols = target.host_header, target.request_target, []
-        self.extra_headeers = [(b"Authorization", target.authorization.encode())] if target.authorization else []
+        # Client's own constructor dials without any bound, and only the first address: it is passed
+        # over, and what its handshake reads is set here. What it calls host is its Host header,
+        # where it would leave out the port.
+        self.host, self.path = target.host_header, target.request_target
+        self.subprotocols: list[str] = []
+        self.extra_headeers = []
+        if target.authorization is not None:
+            self.extra_headeers.append((b"Authorization", target.authorization.encode()))
         self._deadline = deadline
-        options = self.prepare(name=name, ping_interval=ping_interval, max_message_size=max_message_size,
-                               max_frames_per_second=None, on_message=on_message, on_end=on_end, clock=clock)
+        options = self.prepare(name=name, ping_interval=ping_interval,
+                               intake=Intake(max_message_size, None, clock),
+                               on_message=on_message, on_end=on_end, clock=clock)
         Base.__init__(self, Wire(sock, ping_interval), ConnectionType.CLIENT, **options)
 
     def handshake(self) -> None:
@@ -90,7 +58,7 @@ class OutboundSocket(WebSocket, Client):
 
 
 class _Handshake:
-    """A Wire as Client's handshake uses a socket: every send and recv within one deadline, however slow they drip."""
+    """A Wire as Client's handshake uses a socket: all in one deadline, however slow it drips."""
 
     def __init__(self, wire: Wire, deadline: Deadline) -> None:
         self._wire, self._deadline = wire, deadline
@@ -107,10 +75,14 @@ class _Handshake:
 
 
 class Dialler:
-    """Dials for every upstream, from any thread. `ca_bundle`: PEM file for wss; None: certifi's, as in requests."""
+    """Dials for every upstream, from any thread; all times in seconds.
 
-    def __init__(self, *, timeout: float, ping_interval: float, max_message_size: int = 1024 * 1024,
-                 ca_bundle: str | None = None, resolver: Resolver | None = None,
+    `ca_bundle`: a PEM file for wss; None: certifi's, as in requests. It is read when first needed.
+    """
+
+    def __init__(self, *, timeout: float, ping_interval: float,
+                 max_message_size: int = 1024 * 1024, ca_bundle: str | None = None,
+                 resolver: Resolver | None = None,
                  clock: Callable[[], float] = time.monotonic) -> None:
         self._timeout = timeout
         self._ping_interval = ping_interval
@@ -119,23 +91,22 @@ class Dialler:
         self._resolver = resolver or Resolver()
         self._clock = clock
 
-    @functools.cached_property
-    def _tls(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self._ca_bundle or certifi.where())
+    def dial(self, target: Target, *, name: str, keep_messages: bool,
+             on_message: Callable[[str | bytes], None],
+             on_end: Callable[[OutboundSocket], object],
+             cancelled: Callable[[], bool]) -> OutboundSocket:
+        """One attempt: every address of the name in turn, within `timeout` in all.
 
-    def dial(self, target: Target, *, name: str, keep_messages: bool, on_message: Callable[[str | bytes], None],
-             on_end: Callable[[OutboundSocket], None], cancelled: Callable[[], bool]) -> OutboundSocket:
-        """One attempt to connect: every address of the name in turn, `timeout` seconds in all.
-
-        `keep_messages` False: what comes is drained, and `on_message` gets empty messages. Raises DialFailed;
-        Cancelled within 0.1 s of `cancelled()` turning true.
+        `keep_messages` False: what comes is drained, and `on_message` gets empty messages. Raises
+        DialFailed; Cancelled within 0.1 s of `cancelled()` turning true.
         """
         deadline = Deadline(self._timeout, cancelled, self._clock)
         shake_hands = functools.partial(
-            OutboundSocket, target=target, deadline=deadline, name=name, ping_interval=self._ping_interval,
+            OutboundSocket, target=target, deadline=deadline, name=name,
+            ping_interval=self._ping_interval,
             max_message_size=self._max_message_size if keep_messages else None,
             on_message=on_message, on_end=on_end, clock=self._clock)
-        failure: Exception = OSError("no address")
+        failure: Exception
         try:
             addresses = self._resolver.resolve(target.host, target.port, deadline)
             for position, address in enumerate(addresses):
@@ -145,7 +116,7 @@ class Dialler:
                     try:
                         tune(sock, self._ping_interval)
                         if target.secure:
-                            sock = self._wrap(sock, target.host, deadline)
+                            sock = wrap(sock, self._tls, target.host, deadline)
                         return shake_hands(sock)
                     except BaseException:
                         sock.close()
@@ -156,24 +127,13 @@ class Dialler:
             failure = error
         raise DialFailed(reason(failure)) from failure
 
-    def _wrap(self, sock: socket.socket, host: str, deadline: Deadline) -> ssl.SSLSocket:
-        tls = self._tls.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
-        try:
-            while True:
-                try:
-                    tls.do_handshake()
-                    return tls
-                except ssl.SSLWantReadError:
-                    deadline.await_ready(tls.fileno(), select.POLLIN)
-                except ssl.SSLWantWriteError:
-                    deadline.await_ready(tls.fileno(), select.POLLOUT)
-        except BaseException:
-            tls.close()
-            raise
+    @functools.cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self._ca_bundle or certifi.where())
 
 
 def connect(address: Address, deadline: Deadline) -> socket.socket:
-    """A non-blocking socket, connected to `address`. Raises OSError; TimeoutError and Cancelled as `deadline` does."""
+    """A non-blocking socket, connected to `address`. Raises OSError, and what `deadline` raises."""
     family, kind, protocol, _, destination = address
     sock = socket.socket(family, kind, protocol)
     try:
@@ -190,14 +150,32 @@ def connect(address: Address, deadline: Deadline) -> socket.socket:
         raise
 
 
+def wrap(sock: socket.socket, context: ssl.SSLContext, host: str,
+         deadline: Deadline) -> ssl.SSLSocket:
+    """TLS on a non-blocking `sock`, which then belongs to it. Raises as `connect`."""
+    tls = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+    try:
+        while True:
+            try:
+                tls.do_handshake()
+                return tls
+            except ssl.SSLWantReadError:
+                deadline.await_ready(tls.fileno(), select.POLLIN)
+            except ssl.SSLWantWriteError:
+                deadline.await_ready(tls.fileno(), select.POLLOUT)
+    except BaseException:
+        tls.close()
+        raise
+
+
 def reason(error: Exception) -> str:
-    """Why a dial failed, in one word of the checks' list and, where it helps, a few more. Safe to log."""
+    """Why a dial failed: a word of the checks' list and, where it helps, more. Safe to log."""
     match error:
         case HandshakeRefused():
             return f"http_status {error.status_code}"
         case ProtocolError():
             return f"protocol ({str(error)[:80]})"
-        case UnicodeError():  # wsproto decodes some headers without asking
+        case UnicodeError():  # wsproto decodes some of the peer's headers without asking
             return "protocol"
         case socket.gaierror():
             return "dns"

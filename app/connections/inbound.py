@@ -12,14 +12,15 @@ from simple_websocket import ConnectionClosed, Server
 from wsproto.frame_protocol import CloseReason
 
 from app.connections.connection import Connection, Direction, State
+from app.connections.intake import Intake, Violation
 from app.connections.registry import NotAdded, Registry
-from app.connections.transport import LINGER, Violation, WebSocket
+from app.connections.transport import LINGER, WebSocket
 from app.connections.wire import Wire, tune
 
 MAX_MESSAGE_SIZE = 64 * 1024  # bytes
-MAX_FRAMES_PER_SECOND = 200  # an orderly client sends a ping now and then
+MAX_FRAMES = 200  # a second; an orderly client sends a ping now and then
 MAX_UNREAD = 64  # messages that nobody takes
-SEND_BUFFER = 64 * 1024  # bytes; what the kernel holds for a slow client is state that has grown old
+SEND_BUFFER = 64 * 1024  # bytes; what the kernel holds for a slow client is state grown old
 SOCKET_KEYS = ("gunicorn.socket", "werkzeug.socket")
 ORDERLY = (CloseReason.NORMAL_CLOSURE, CloseReason.GOING_AWAY, CloseReason.NO_STATUS_RCVD)
 
@@ -27,60 +28,66 @@ log = logging.getLogger(__name__)
 
 
 def refusal(environ: Mapping[str, Any]) -> tuple[int, str] | None:
-    """The HTTP status and the words for a request that is no WebSocket handshake (RFC 6455 4.2.1); None if it is one.
+    """HTTP status and words for a request that is no WebSocket handshake (RFC 6455 4.2.1), or None.
 
-    426 goes with the headers `Upgrade: websocket`, `Connection: Upgrade` and `Sec-WebSocket-Version: 13`.
-    simple-websocket answers these requests with an exception, which would be a 500.
+    426 wants headers `Upgrade: websocket`, `Connection: Upgrade`, `Sec-WebSocket-Version: 13`.
+    simple-websocket answers such a request with an exception, which would be a 500.
     """
     if environ.get("HTTP_UPGRADE", "").lower() != "websocket":
         return 426, "Upgrade: websocket is missing"
-    if "upgrade" not in [token.strip().lower() for token in environ.get("HTTP_CONNECTION", "").split(",")]:
-        return 400, "Connection: Upgrade is missing"
-    if environ.get("REQUEST_METHOD") != "GET" or environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
-        return 400, "not a GET of HTTP/1.1"
     if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13":
         return 426, "Sec-WebSocket-Version is not 13"
+    if environ.get("REQUEST_METHOD") != "GET" or environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        return 400, "not a GET of HTTP/1.1"
+    tokens = environ.get("HTTP_CONNECTION", "").lower().split(",")
+    if "upgrade" not in [token.strip() for token in tokens]:
+        return 400, "Connection: Upgrade is missing"
+    if not environ.get("HTTP_HOST"):
+        return 400, "Host is missing"
     try:
         nonce = base64.b64decode(environ.get("HTTP_SEC_WEBSOCKET_KEY", ""), validate=True)
     except (binascii.Error, ValueError):
         nonce = b""
-    if len(nonce) != 16 or not environ.get("HTTP_HOST"):
-        return 400, "Sec-WebSocket-Key or Host is missing or malformed"
-    return None
+    return None if len(nonce) == 16 else (400, "Sec-WebSocket-Key is missing or malformed")
 
 
 class InboundSocket(WebSocket, Server):
-    """A simple_websocket.Server on a duplicate of the WSGI server's socket, which stays the server's to close.
+    """A simple_websocket.Server on a duplicate of the WSGI server's socket.
 
-    Its constructor answers the upgrade with 101. The socket is found in `environ` as gunicorn and Werkzeug put it
-    there; a TLS one cannot be duplicated. Without `on_message(message)`, which the reader's thread calls, messages
-    wait for `receive`. An exception leaves no duplicate open, and the connection fit for an HTTP answer or ended.
+    The original stays the server's to close. It is found in `environ` where gunicorn and Werkzeug
+    put it; one with TLS cannot be duplicated. The constructor answers the upgrade with 101; if it
+    raises, no duplicate is left open, and the connection is fit for an HTTP answer or ended.
+
+    The reader's thread calls `on_message(message)`; without it, messages wait for `receive`.
     """
 
-    def __init__(self, environ: Mapping[str, Any], *, ping_interval: float, name: str = "ws-reader",
-                 max_message_size: int = MAX_MESSAGE_SIZE, max_frames_per_second: int = MAX_FRAMES_PER_SECOND,
+    def __init__(self, environ: Mapping[str, Any], *, ping_interval: float,
+                 name: str = "ws-reader", max_message_size: int = MAX_MESSAGE_SIZE,
+                 max_frames: int = MAX_FRAMES,
                  on_message: Callable[[str | bytes], None] | None = None,
-                 on_end: Callable[["InboundSocket"], None] | None = None,
+                 on_end: Callable[["InboundSocket"], object] | None = None,
                  clock: Callable[[], float] = time.monotonic) -> None:
         key = next((key for key in SOCKET_KEYS if key in environ), None)
         if key is None:
             raise RuntimeError("the WSGI server gives no socket away")
-        # simple-websocket closes the socket it is given: with the server's own, gunicorn miscounts its connections
+        options = self.prepare(name=name, ping_interval=ping_interval,
+                               intake=Intake(max_message_size, max_frames, clock),
+                               on_message=on_message, on_end=on_end, clock=clock)
+        # simple-websocket closes what it is given: were that the server's own, gunicorn would
+        # count its connections wrong.
         sock: socket.socket = environ[key].dup()
         wire = Wire(sock, ping_interval)
-        tune(sock, ping_interval)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        # Compression is not offered, so there is none to accept: a few KiB cannot become gigabytes before their size
-        # is looked at, and messages as small as ours gain nothing.
-        environ = {name: value for name, value in environ.items() if name != "HTTP_SEC_WEBSOCKET_EXTENSIONS"}
-        options = self.prepare(name=name, ping_interval=ping_interval, max_message_size=max_message_size,
-                               max_frames_per_second=max_frames_per_second, on_message=on_message, on_end=on_end,
-                               clock=clock)
+        # Compression is not agreed to: a few KiB could become gigabytes before anyone looks at
+        # their size, and the messages here are small.
+        environ = {name: value for name, value in environ.items()
+                   if name != "HTTP_SEC_WEBSOCKET_EXTENSIONS"}
         try:
+            tune(sock, ping_interval)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
             Server.__init__(self, environ | {key: wire}, **options)
         except BaseException:
             if getattr(self, "connected", False):
-                wire.shutdown()  # no thread to be had, but the 101 is out: nothing of HTTP may follow it
+                wire.shutdown()  # the 101 is out, but no thread to be had: no HTTP may follow it
             sock.close()
             raise
 
@@ -95,48 +102,51 @@ class InboundSocket(WebSocket, Server):
 
 
 class Inbound(Connection):
-    """An InboundSocket as the registry keeps it: connected, then closed. It cannot be dialled again."""
+    """An InboundSocket as the registry keeps it: connected, then closed. It cannot be dialled."""
 
     direction = Direction.INBOUND
 
-    def __init__(self, connection_id: str, socket: InboundSocket, clock: Callable[[], float] = time.monotonic,
+    def __init__(self, connection_id: str, socket: InboundSocket,
+                 clock: Callable[[], float] = time.monotonic,
                  wall_clock: Callable[[], float] = time.time) -> None:
         super().__init__(connection_id, State.CONNECTED, wall_clock)
-        self.socket = socket
+        self._socket = socket
         self._clock = clock
         self._began = clock()
         log.info("client %s connected", connection_id)
-        socket.on_end = self._ended
+        socket.on_end = self.ended
         if not socket.connected:  # its end was told before we listened
-            self._ended(socket)
+            self.ended(socket)
 
     def is_healthy(self) -> bool:
-        return self._state is State.CONNECTED and self.socket.is_alive()
+        return self._state is State.CONNECTED and self._socket.is_alive()
 
     def reconnect(self, cancelled: Callable[[], bool] = lambda: False) -> bool:
         return False
 
     def recover(self) -> bool:
-        self.socket.abort()
-        self._ended(self.socket)
+        self._socket.abort()
+        self.ended(self._socket)
         return False
 
     def close(self, code: int = 1001, message: str = "") -> bool:
-        """Wakes the handler that waits in `receive`, from any thread."""
-        if not self.socket.close(code, message):
-            return False
-        self._ended(self.socket)
-        return True
+        """Also wakes its handler out of `receive`."""
+        won = self._socket.close(code, message)
+        if won:
+            self.ended(self._socket)
+        return won
 
     def finish(self, timeout: float = LINGER) -> None:
-        self.socket.finish(timeout)
+        self._socket.finish(timeout)
 
-    def _ended(self, socket: InboundSocket) -> bool:
+    def ended(self, socket: InboundSocket) -> bool:
+        """The transition to closed, whoever closed it."""
         with self._lock:
             if not self._enter(State.CLOSED):
                 return False
         log.log(logging.INFO if socket.close_reason in ORDERLY else logging.WARNING,
-                "client %s closed after %.1f s: %s", self.id, self._clock() - self._began, socket.ending())
+                "client %s closed after %.1f s: %s",
+                self.id, self._clock() - self._began, socket.ending())
         self._tell(State.CLOSED)
         return True
 
@@ -145,10 +155,10 @@ def serve(registry: Registry, connection_id: str, socket: InboundSocket,
           handler: Callable[[InboundSocket], None]) -> None:
     """Run `handler(socket)` for as long as it likes, with `socket` in `registry`. Raises nothing.
 
-    It ends with 1000 when the handler returns, 1011 when it raises (logged; no error handler of HTTP may see it, for
-    that would write HTTP into the stream), 1001 when the registry is closed; ConnectionClosed from the handler is
-    the ordinary end. On return the connection is over and its duplicate closed, so that a server that waits for its
-    client's end when it closes the original (gunicorn, on its accept loop) does not wait.
+    It ends with 1000 when the handler returns, 1011 when it raises (logged here: an error handler
+    of HTTP would write HTTP into the stream), 1001 when the registry closes; ConnectionClosed from
+    the handler is an ordinary end. On return the connection is shut down: a WSGI server that, when
+    it closes the original, waits for the client's end (gunicorn, on its accept loop) has it.
     """
     connection = Inbound(connection_id, socket)
     try:
@@ -162,7 +172,7 @@ def serve(registry: Registry, connection_id: str, socket: InboundSocket,
         connection.close(CloseReason.NORMAL_CLOSURE)
     except ConnectionClosed:
         pass
-    except BaseException:  # SystemExit in a handler would else end the whole worker
+    except BaseException:  # a SystemExit, say, would end the whole worker
         log.exception("client %s: its handler failed", connection_id)
         connection.close(CloseReason.INTERNAL_ERROR)
     finally:

@@ -20,14 +20,17 @@ log = logging.getLogger(__name__)
 class Monitor:
     """Owns the thread "monitor" and the threads that dial.
 
-    One turn sweeps when it is time and hands the connections that are due to the pool; between turns the thread
-    sleeps until the next of these, or until a connection is lost. A backoff is an entry in a heap, not a thread.
+    One turn sweeps when it is time, and hands connections that are due to the pool. Between turns
+    the thread sleeps until the next of these, or until a connection is lost. A backoff is an entry
+    in a heap, not a thread that waits.
 
-    `wait(seconds)` sleeps and may return early; `interval` is that of sweeps, in seconds.
+    `interval` is that of sweeps, in seconds; `wait(seconds)` sleeps, and may return early.
     """
 
-    def __init__(self, registry: Registry, *, interval: float = 30.0, clock: Callable[[], float] = time.monotonic,
-                 wall_clock: Callable[[], float] = time.time, wait: Callable[[float], None] | None = None,
+    def __init__(self, registry: Registry, *, interval: float = 30.0,
+                 clock: Callable[[], float] = time.monotonic,
+                 wall_clock: Callable[[], float] = time.time,
+                 wait: Callable[[float], None] | None = None,
                  pool: DialPool | None = None) -> None:
         self.interval = interval
         self.sweeps = 0
@@ -40,8 +43,10 @@ class Monitor:
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._lock = threading.Lock()  # guards _due and _planned
-        self._due: list[tuple[float, int, Connection]] = []  # a heap of (when, tie-breaker, connection)
-        self._planned: set[Connection] = set()  # those in _due or handed to the pool, so that each is there once
+        # a heap of (when, tie-breaker, connection)
+        self._due: list[tuple[float, int, Connection]] = []
+        # those in _due or handed to the pool, so that each is there once
+        self._planned: set[Connection] = set()
         self._numbers = itertools.count()
         self._next_sweep = clock()
         self._next_turn = clock()
@@ -50,20 +55,20 @@ class Monitor:
         registry.subscribe(self._changed)
 
     def subscribe(self, observer: Callable[[], None]) -> None:
-        """`observer()` is called by the monitor's thread after every sweep; what it raises is logged."""
+        """Have `observer()` called by this thread after every sweep; what it raises is logged."""
         self._observers += (observer,)
 
     # the thread
 
     def start(self) -> None:
-        """Idempotent; not after `stop`. To be called in the process that serves, never before a fork."""
+        """Idempotent; not after `stop`. In the process that serves, never before a fork."""
         if self._thread is None:
             self._next_sweep = self._next_turn = self._clock()
             self._thread = threading.Thread(target=self.run, name="monitor", daemon=True)
             self._thread.start()
 
     def stop(self, timeout: float = 1.0) -> None:
-        """End the threads, whatever they wait for or dial; idempotent. It does not close connections."""
+        """End the threads, whatever they wait for or dial; idempotent. Closes no connection."""
         self._stopping.set()
         self._wake.set()
         self._pool.stop()
@@ -78,9 +83,9 @@ class Monitor:
             self._wait(pause)
 
     def overdue(self) -> bool:
-        """Whether the thread has ended (or was never started), or is over LATE seconds late for its turn.
+        """Whether the thread has ended, was never started, or is over LATE seconds late for a turn.
 
-        False once `stop` was called: then it ends because it was told to.
+        False once `stop` was called: it ends because it was told to.
         """
         if self._stopping.is_set():
             return False
@@ -124,7 +129,7 @@ class Monitor:
                 log.exception("an observer of sweeps failed")
 
     def schedule(self, connection: Connection) -> None:
-        """Have `connection` dialled when it is due, if it ever is; once, however often this is called."""
+        """Have `connection` dialled when it is due, if ever; once, however often this is called."""
         due = connection.due
         if due is None or self._stopping.is_set():
             return

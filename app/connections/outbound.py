@@ -2,7 +2,6 @@
 
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -11,13 +10,14 @@ from app.connections.backoff import Backoff
 from app.connections.connection import Connection, Direction, State
 from app.connections.deadline import Cancelled
 from app.connections.dialler import DialFailed
+from app.connections.message_hook import MessageHook
 from app.connections.tally import Tally
 
 log = logging.getLogger(__name__)
 
 
 class Socket(Protocol):
-    """What this module needs of a WebSocket; see transport.WebSocket."""
+    """What is needed here of a WebSocket; see transport.WebSocket."""
 
     def is_alive(self) -> bool: ...
     def ending(self) -> str: ...
@@ -28,28 +28,31 @@ class Socket(Protocol):
 class Dial(Protocol):
     """One bounded attempt. Raises DialFailed, or Cancelled soon after `cancelled()` turns true."""
 
-    def __call__(self, *, on_message: Callable[[str | bytes], None], on_end: Callable[[Socket], None],
-                 cancelled: Callable[[], bool]) -> Socket: ...
+    def __call__(self, *, on_message: Callable[[str | bytes], None],
+                 on_end: Callable[[Socket], object], cancelled: Callable[[], bool]) -> Socket: ...
 
 
 class Outbound(Connection):
-    """An upstream. Dialled by `reconnect`, which whoever watches `due` calls; nothing here waits for a backoff.
+    """An upstream. `reconnect` dials, called by whoever watches `due`; no backoff is waited here.
 
-    `on_message(id, message)` is called by the reader's thread; what it raises is logged and harmless. `reconnects`
-    counts attempts by outcome, the first one included: success, failure, and beside them gave_up, once per FAILED.
+    `on_message(id, message)` is called by the thread that reads; what it raises is logged.
+    `reconnects` counts attempts by outcome, the first one included: success, failure; and gave_up,
+    once each time that all attempts are used up.
     """
 
     direction = Direction.OUTBOUND
 
-    def __init__(self, name: str, dial: Dial, backoff: Backoff, *, reconnects: Tally | None = None,
+    def __init__(self, name: str, dial: Dial, backoff: Backoff, *,
+                 reconnects: Tally | None = None,
                  on_message: Callable[[str, str | bytes], None] | None = None,
-                 jitter: Callable[[], float] = random.random, clock: Callable[[], float] = time.monotonic,
+                 jitter: Callable[[], float] = random.random,
+                 clock: Callable[[], float] = time.monotonic,
                  wall_clock: Callable[[], float] = time.time) -> None:
         super().__init__(name, State.CONNECTING, wall_clock)
         self._dial = dial
         self._backoff = backoff
         self._reconnects = reconnects or Tally()
-        self._on_message = on_message
+        self._hook = MessageHook(name, on_message)
         self._jitter = jitter
         self._clock = clock
         # guarded by _lock:
@@ -57,11 +60,7 @@ class Outbound(Connection):
         self._dialling = False
         self._failures = 0
         self._socket: Socket | None = None
-        self._changed_at = clock()  # when CONNECTED began or ended
-        # the readers' own:
-        self._count_lock = threading.Lock()  # guards _messages; two readers may overlap for a moment
-        self._messages = 0
-        self._hook_failing = False
+        self._turned = clock()  # when it was last connected or lost
 
     @property
     def due(self) -> float | None:
@@ -70,12 +69,14 @@ class Outbound(Connection):
     @property
     def attempts(self) -> int:
         with self._lock:
-            return self._failures_at(self._clock())
+            held = self._clock() - self._turned
+            settled = self._state is State.CONNECTED and self._backoff.settled(held)
+            return 0 if settled else self._failures
 
     @property
     def messages(self) -> int:
         """Received since the start."""
-        return self._messages
+        return self._hook.count
 
     def is_healthy(self) -> bool:
         socket = self._socket
@@ -85,7 +86,7 @@ class Outbound(Connection):
         if not self.begin_dial():
             return False
         try:
-            socket = self._dial(on_message=self._received, on_end=self._ended,
+            socket = self._dial(on_message=self._hook, on_end=self.lost,
                                 cancelled=lambda: self._state is State.CLOSED or cancelled())
         except Cancelled:
             self.dial_cancelled()
@@ -112,42 +113,44 @@ class Outbound(Connection):
     # transitions
 
     def begin_dial(self) -> bool:
-        """Won by one caller for each time that an attempt is due: two never dial at once."""
+        """Won by one caller each time that an attempt is due: two never dial at once."""
         with self._lock:
             now = self._clock()
             if self._dialling or self._due is None or now < self._due:
                 return False
             self._dialling, self._due = True, None
-            again = self._state is State.FAILED and self._enter(State.RECONNECTING)
-            if again:
+            rested = self._state is State.FAILED and self._enter(State.RECONNECTING)
+            if rested:
                 self._failures = 0
-        if again:
+        if rested:
             log.info("upstream %s: rested, dialling again", self.id)
             self._tell(State.RECONNECTING)
         return True
 
     def dial_succeeded(self, socket: Socket) -> bool:
+        """False: it was closed meanwhile, and `socket` is too."""
         with self._lock:
             self._dialling = False
             won = self._state is not State.CLOSED
             if won:
                 self._enter(State.CONNECTED)
                 now = self._clock()
-                down, self._changed_at = now - self._changed_at, now
-                failures = self._failures
-                self._socket = socket
+                down, self._turned = now - self._turned, now
+                failures, self._socket = self._failures, socket
         if not won:
             socket.close(1001)
             socket.finish(0)
             return False
         self._reconnects.count("success")
-        log.info("upstream %s connected after %.1f s, %d failed attempts", self.id, down, failures)
+        log.info("upstream %s connected after %.1f s and %d failed attempts",
+                 self.id, down, failures)
         self._tell(State.CONNECTED)
-        if not socket.is_alive():  # its end was told before we knew it
+        if not socket.is_alive():  # its end was told before it was ours
             self.lost(socket)
         return True
 
     def dial_failed(self, reason: str) -> bool:
+        """One more failed attempt. False: it was closed meanwhile."""
         jitter = self._jitter()
         with self._lock:
             self._dialling = False
@@ -156,36 +159,41 @@ class Outbound(Connection):
             changed = self._fail(jitter)
             state, failures = self._state, self._failures
         self._reconnects.count("failure")
-        log.log(logging.WARNING if changed and state is State.RECONNECTING else logging.DEBUG,
+        down = changed and state is State.RECONNECTING
+        log.log(logging.WARNING if down else logging.DEBUG,
                 "upstream %s not reached, attempt %d: %s", self.id, failures, reason)
-        self._after_failure(changed, state, reason)
+        self._follow_up(changed, state, reason)
         return True
 
     def dial_cancelled(self) -> None:
+        """As if it had not been tried."""
         with self._lock:
             self._dialling = False
             if self._state is not State.CLOSED:
                 self._due = self._clock()
 
     def lost(self, socket: Socket) -> bool:
-        """`socket` has ended. Won once, and only for the socket in use. One lost soon is one more failed attempt."""
+        """`socket` has ended. Won once, and only for the one in use.
+
+        If it was lost before it had settled, that is one more failed attempt: a peer that accepts
+        and drops is dialled on the schedule of one that does not accept.
+        """
         jitter = self._jitter()
         with self._lock:
             if self._state is not State.CONNECTED or socket is not self._socket:
                 return False
             now = self._clock()
-            held, self._changed_at = now - self._changed_at, now
+            held, self._turned = now - self._turned, now
             self._socket = None
             if self._backoff.settled(held):
-                self._failures = 0
-                self._due = now
+                self._failures, self._due = 0, now
                 changed = self._enter(State.RECONNECTING)
             else:
                 changed = self._fail(jitter)
             state = self._state
         reason = socket.ending()
         log.warning("upstream %s lost after %.1f s: %s", self.id, held, reason)
-        self._after_failure(changed, state, reason)
+        self._follow_up(changed, state, reason)
         return True
 
     def close(self, code: int = 1001, message: str = "") -> bool:
@@ -201,39 +209,19 @@ class Outbound(Connection):
         return True
 
     def _fail(self, jitter: float) -> bool:
-        """With the lock held: count one failure and plan what follows; whether the state changed."""
+        """With the lock held: count a failure, plan what follows; whether the state changed."""
         self._failures += 1
         delay = self._backoff.delay(self._failures, jitter)
         self._due = None if delay is None else self._clock() + delay
-        return self._enter(State.FAILED if self._backoff.exhausted(self._failures) else State.RECONNECTING)
+        exhausted = self._backoff.exhausted(self._failures)
+        return self._enter(State.FAILED if exhausted else State.RECONNECTING)
 
-    def _failures_at(self, now: float) -> int:
-        settled = self._state is State.CONNECTED and self._backoff.settled(now - self._changed_at)
-        return 0 if settled else self._failures
-
-    def _after_failure(self, changed: bool, state: State, reason: str) -> None:
+    def _follow_up(self, changed: bool, state: State, reason: str) -> None:
         if state is State.FAILED:
             self._reconnects.count("gave_up")
-            rest = f"next in {self._backoff.cooldown:g} s" if self._backoff.cooldown else "not dialled again"
-            log.error("upstream %s: max reconnection attempts reached (%d, last: %s), %s", self.id,
-                      self._backoff.max_attempts, reason, rest)
+            rest = self._backoff.cooldown
+            log.error("upstream %s: max reconnection attempts reached (%d, last: %s), %s",
+                      self.id, self._backoff.max_attempts, reason,
+                      f"next in {rest:g} s" if rest else "not dialled again")
         if changed:
             self._tell(state)
-
-    # the reader's thread
-
-    def _ended(self, socket: Socket) -> None:
-        self.lost(socket)
-
-    def _received(self, message: str | bytes) -> None:
-        with self._count_lock:
-            self._messages += 1
-        if self._on_message is None:
-            return
-        try:
-            self._on_message(self.id, message)
-            self._hook_failing = False
-        except Exception:
-            if not self._hook_failing:  # one line for a row of failures, whatever floods in
-                log.exception("upstream %s: the message handler failed", self.id)
-            self._hook_failing = True

@@ -10,45 +10,53 @@ from typing import Any
 from app.connections.connection import Connection, Direction, State
 from app.connections.tally import Tally
 
+Observer = Callable[[Connection, State | None], None]
+
 log = logging.getLogger(__name__)
 
 
 class NotAdded(Exception):
-    """The registry did not take a connection; it is still the caller's to close."""
+    """The registry did not take a connection: it is still the caller's to close."""
 
 
 class RegistryClosed(NotAdded):
-    """Closing has begun: whatever came now would be left behind."""
+    """Closing has begun: what comes now would be left behind."""
 
 
 class DuplicateId(NotAdded):
-    """A connection of that id is there already."""
+    """There is a connection of that id already."""
 
 
 class Registry:
-    """From id to Connection, and the number of places for inbound ones.
+    """From id to Connection, and the places for inbound ones.
 
-    `refused` counts connections that were not let in, by cause: `capacity` and `closing` here, the others by whoever
-    refuses for them.
+    `refused` counts connections not let in, by cause: `capacity` and `closing` are counted here,
+    others by who refuses for them.
     """
 
     def __init__(self, inbound_cap: int) -> None:
         self.inbound_cap = inbound_cap
         self.refused = Tally("capacity", "closing")
-        self._lock = threading.Lock()  # guards the map, the places taken, whether closing has begun, and _observers
+        # guards the map, the number of places taken, whether closing has begun, the observers
+        self._lock = threading.Lock()
         self._connections: dict[str, Connection] = {}
         self._places = 0
         self._closing = False
-        self._observers: tuple[Callable[[Connection, State | None], None], ...] = ()
+        self._observers: tuple[Observer, ...] = ()
 
-    def subscribe(self, observer: Callable[[Connection, State | None], None]) -> None:
-        """`observer(connection, state)` is called after one was added or changed its state, and with None after it was
-        removed: by the thread that did it, outside every lock, so it must not take long. What it raises is logged."""
+    def subscribe(self, observer: Observer) -> None:
+        """Have `observer(connection, state)` called after each change; what it raises is logged.
+
+        A change: one was added, has entered `state`, or was removed (None). The thread that made it
+        calls, outside every lock, and must not be held up.
+        """
         with self._lock:
             self._observers += (observer,)
 
     def add(self, connection_id: str, connection: Connection) -> None:
-        """Raises RegistryClosed, DuplicateId."""
+        """Raises RegistryClosed, DuplicateId; ValueError if that is not the connection's own id."""
+        if connection_id != connection.id:
+            raise ValueError(f"connection {connection.id!r} added as {connection_id!r}")
         connection.observe(self._tell)
         with self._lock:
             if self._closing:
@@ -59,8 +67,10 @@ class Registry:
         self._tell(connection, connection.state)
 
     def remove(self, connection_id: str) -> Connection | None:
-        """Forget a connection and give it back, not closed; None: there is none. An outbound one is not dialled again
-        from now on."""
+        """Forget a connection and give it back, not closed; None: there was none.
+
+        An outbound one is not dialled again from now on.
+        """
         with self._lock:
             connection = self._connections.pop(connection_id, None)
         if connection is not None:
@@ -72,20 +82,20 @@ class Registry:
             return self._connections.get(connection.id) is connection
 
     def snapshot(self) -> dict[str, Connection]:
-        """A copy of the map: under the lock for as long as copying ten thousand pointers takes."""
+        """A copy of the map. The lock is held for the copying of pointers, nothing else."""
         with self._lock:
             return self._connections.copy()
 
     def reserve(self) -> bool:
-        """Take a place for one more inbound connection, before any upgrade; to be given back by `release`.
+        """Take a place for an inbound connection, before any upgrade; `release` gives it back.
 
         False, and counted as refused, at the cap or when closing has begun.
         """
         with self._lock:
-            cause = "closing" if self._closing else "capacity" if self._places >= self.inbound_cap else None
-            if cause is None:
+            if not self._closing and self._places < self.inbound_cap:
                 self._places += 1
                 return True
+            cause = "closing" if self._closing else "capacity"
         self.refused.count(cause)
         return False
 
@@ -94,8 +104,11 @@ class Registry:
             self._places -= 1
 
     def close_all(self, code: int = 1001, message: str = "", timeout: float = 1.0) -> None:
-        """Refuse what comes from now on and close all there is: close frames to all, then at most `timeout` seconds
-        in all for their answers, then cut what is left. Idempotent."""
+        """Refuse what comes from now on, and close all there is; idempotent.
+
+        Close frames go to all first; then at most `timeout` seconds in all are waited for answers,
+        and what is left is cut.
+        """
         with self._lock:
             self._closing = True
             connections, self._connections = list(self._connections.values()), {}
@@ -105,20 +118,24 @@ class Registry:
         for connection in connections:
             connection.finish(max(0.0, end - time.monotonic()))
 
-    def counts(self) -> Counter[tuple[Direction, State]]:
-        """How many connections there are, by direction and state; what is not there is zero."""
-        return Counter((connection.direction, connection.state) for connection in self.snapshot().values())
+    def counts(self) -> dict[tuple[Direction, State], int]:
+        """How many there are by direction and state; only those that are."""
+        connections = self.snapshot().values()
+        return dict(Counter((connection.direction, connection.state) for connection in connections))
 
     def facts(self) -> dict[str, Any]:
-        """What `/health/details` says of connections: `by_state` has every state; times in Unix milliseconds."""
+        """What `/health/details` says; `by_state` has every state, times are Unix milliseconds."""
         connections = self.snapshot().values()
         by_state = Counter(connection.state for connection in connections)
-        outbound = [{"id": connection.id, "state": connection.state.value, "attempts": connection.attempts,
-                     "since": connection.since}
-                    for connection in connections if connection.direction is Direction.OUTBOUND]
-        inbound = {"open": self._places, "cap": self.inbound_cap, "refused": sum(self.refused.snapshot().values())}
-        return {"by_state": {state.value: by_state[state] for state in State}, "outbound": outbound,
-                "inbound": inbound}
+        return {
+            "by_state": {state.value: by_state[state] for state in State},
+            "outbound": [{"id": connection.id, "state": connection.state.value,
+                          "attempts": connection.attempts, "since": connection.since}
+                         for connection in connections
+                         if connection.direction is Direction.OUTBOUND],
+            "inbound": {"open": self._places, "cap": self.inbound_cap,
+                        "refused": sum(self.refused.snapshot().values())},
+        }
 
     def _tell(self, connection: Connection, state: State | None) -> None:
         for observer in self._observers:

@@ -7,11 +7,12 @@ from typing import Any
 
 from app.connections.deadline import Deadline
 
-Address = tuple[int, int, int, str, Any]  # family, type, protocol, canonical name, socket address
+# family, type, protocol, canonical name, socket address
+Address = tuple[int, int, int, str, Any]
 
 
 class _Lookup:
-    """One call of getaddrinfo in a thread; `done` is set when either `addresses` or `error` is there."""
+    """One call of getaddrinfo in a thread; `done` is set when `addresses` or `error` is there."""
 
     def __init__(self) -> None:
         self.done = threading.Event()
@@ -20,7 +21,7 @@ class _Lookup:
 
 
 class Resolver:
-    """Resolves in daemon threads, at most one per name at any time: who asks for a name that hangs waits with it."""
+    """At most one daemon thread per name: who asks for a name that hangs waits with the others."""
 
     def __init__(self, getaddrinfo: Callable[..., list[Any]] = socket.getaddrinfo) -> None:
         self._getaddrinfo = getaddrinfo
@@ -30,17 +31,18 @@ class Resolver:
     def resolve(self, host: str, port: int, deadline: Deadline) -> list[Address]:
         """The stream addresses of `host`, at least one, in the order to try them.
 
-        Raises socket.gaierror, and TimeoutError or Cancelled as `deadline` does (the look-up goes on without us).
+        Raises socket.gaierror, and what `deadline` raises (then the look-up goes on without us).
         """
         try:  # an address in digits needs no look-up and no thread
-            return self._getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+            return self._getaddrinfo(host, port, type=socket.SOCK_STREAM,
+                                     flags=socket.AI_NUMERICHOST)
         except (socket.gaierror, UnicodeError):
             pass
         lookup = self._join_or_start((host, port))
         while not lookup.done.wait(deadline.slice()):
             pass
         if lookup.error is not None:
-            raise socket.gaierror(socket.EAI_NONAME, "the name does not resolve") from lookup.error
+            raise socket.gaierror(socket.EAI_NONAME, "no address") from lookup.error
         return lookup.addresses
 
     def _join_or_start(self, name: tuple[str, int]) -> _Lookup:
@@ -49,7 +51,8 @@ class Resolver:
             if lookup is not None:
                 return lookup
             lookup = self._underway[name] = _Lookup()
-        threading.Thread(target=self._look_up, args=(name, lookup), name="resolve", daemon=True).start()
+        threading.Thread(target=self._look_up, args=(name, lookup), name="resolve",
+                         daemon=True).start()
         return lookup
 
     def _look_up(self, name: tuple[str, int], lookup: _Lookup) -> None:

@@ -1,10 +1,9 @@
-"""A WebSocket on simple-websocket's classes: their handshakes and attributes, with a reader and writes of our own."""
+"""A WebSocket on simple-websocket's classes: their handshakes, a reader and writes of our own."""
 
 import functools
 import logging
 import math
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -13,30 +12,26 @@ from simple_websocket import ConnectionClosed
 from simple_websocket.ws import Base
 from wsproto import WSConnection
 from wsproto.connection import ConnectionState
-from wsproto.events import BytesMessage, CloseConnection, Event, Message, Ping, Pong, TextMessage
+from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError
 
+from app.connections.intake import Intake, Violation
 from app.connections.wire import CHUNK, Wire
 
-LINGER = 1.0  # seconds that a peer gets to read why it is closed
-CONTROL_FRAMES = 16  # waiting behind a message; of pings not yet answered RFC 6455 5.5.3 asks for the last one only
+LINGER = 1.0  # seconds that a peer gets to take and answer our close frame
+CUT = 0.25  # seconds that a reader gets to end once its connection is cut
+CONTROL_FRAMES = 16  # that wait behind a message; RFC 6455 5.5.3 lets all pongs but the last go
+NOT_CLOSED_BY_PEER = (ConnectionState.OPEN, ConnectionState.LOCAL_CLOSING)
 
 log = logging.getLogger(__name__)
 
 
-class Violation(Exception):
-    """The peer broke a rule: the connection ends with close code `code`, and with what str() says."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
 class WebSocket(Base):
-    """What both directions share. Used as `class X(WebSocket, Client)`: it replaces send, close and the reader.
+    """What both directions share, used as `class X(WebSocket, Client)`: send, close, the reader.
 
-    Attributes for its user: `connected`; `close_reason`, `close_message` (code and text, once it is not); `thread`.
+    For its user: `connected`, and once it is not, `close_reason` and `close_message`; `on_message`
+    and `on_end` may be set later than at the start. simple-websocket's `receive` is as it was.
     """
 
     # simple-websocket ships no types
@@ -48,55 +43,56 @@ class WebSocket(Base):
     thread: threading.Thread
     ws: WSConnection
 
-    def prepare(self, *, name: str, ping_interval: float, max_message_size: int | None,
-                max_frames_per_second: int | None, on_message: Callable[[str | bytes], None] | None,
-                on_end: Callable[[Any], None] | None, clock: Callable[[], float]) -> dict[str, Any]:
-        """Set what the reader needs, and give back the arguments for simple-websocket's constructor, which starts it.
+    def prepare(self, *, name: str, ping_interval: float, intake: Intake,
+                on_message: Callable[[str | bytes], None] | None,
+                on_end: Callable[[Any], object] | None,
+                clock: Callable[[], float]) -> dict[str, Any]:
+        """Set what the reader needs; the arguments for the constructor, which starts it.
 
-        `on_message(message)` and `on_end(websocket)` are called by the reader, `on_end` once, when all is over.
-        `max_message_size` is in bytes; None: any size, but contents are thrown away and `on_message` gets empty ones.
+        `name` is the reader thread's, `ping_interval` in seconds. That thread calls
+        `on_message(message)` and, once, when all is over, `on_end(websocket)`.
         """
         self.on_message = on_message
         self.on_end = on_end
         self._interval = ping_interval
-        self._max_size = max_message_size
-        self._max_frames = max_frames_per_second
+        self._intake = intake
         self._clock = clock
-        self._ending = threading.Lock()  # guards the turn of `connected` to False: who ends it first says why
-        self._sending = threading.Lock()  # held for the writing of one whole frame, so that none interleave
-        self._control: deque[Event] = deque(maxlen=CONTROL_FRAMES)  # emptied by whoever holds _sending
-        self._parts: list[Any] = []  # of the incoming message; the reader's own, as all below
-        self._size = 0
-        self._pong_due = False
-        self._second = 0.0
-        self._frames = 0
-        # a daemon, because simple-websocket's own thread outlives and so delays the interpreter's exit
+        # guards the turn of `connected` to False: whoever ends it first says why
+        self._ending = threading.Lock()
+        # held for the writing of one whole frame, so that none interleave
+        self._sending = threading.Lock()
+        # emptied by whoever holds _sending
+        self._control: deque[Event] = deque(maxlen=CONTROL_FRAMES)
+        self._pong_due = False  # the reader's own
+        # a daemon: simple-websocket's own thread would hold up the interpreter's exit
         reader = functools.partial(threading.Thread, name=name, daemon=True)
         return {"receive_bytes": CHUNK, "ping_interval": ping_interval, "thread_class": reader}
 
     # for its user, from any thread
 
     def send(self, data: str | bytes) -> None:
-        """Send one message, whole and in order. Waits while the peer takes nothing, at most one ping interval.
+        """Send one message, whole and in order. Raises simple_websocket.ConnectionClosed.
 
-        Raises simple_websocket.ConnectionClosed.
+        Waits while the peer takes nothing, at most one ping interval: then the connection is over.
         """
         # simple-websocket's own takes no lock, and believes that socket.send takes everything
         with self._sending:
             if not self.connected:
                 raise self.closed()
+            message = TextMessage(data) if isinstance(data, str) else BytesMessage(data)
             try:
-                self.sock.send(self.ws.send(Message(data=data)))
+                self.sock.send(self.ws.send(message))
             except (OSError, LocalProtocolError) as error:
                 self._break(error)
                 raise self.closed() from error
         self._flush()
 
     def close(self, reason: int | None = None, message: str | None = None) -> bool:
-        """Send a close frame with code `reason` (1000) and wake whoever waits in `receive`. True for the first only.
+        """Send a close frame with code `reason` (1000) and wake who waits in `receive`.
 
-        Never waits: a peer that takes nothing gets no frame. The connection ends when the peer answers; `finish`
-        waits for that. Whoever sends a message at this moment ends it, and takes the frame along.
+        True for the first only. Never waits: a peer that takes nothing gets no frame; whoever sends
+        a message at this moment takes the frame along when done. The connection is over when the
+        peer has answered: `finish` waits for that.
         """
         code = reason or CloseReason.NORMAL_CLOSURE
         if not self._end(code, message):
@@ -110,14 +106,17 @@ class WebSocket(Base):
         self.sock.shutdown()
 
     def finish(self, timeout: float = LINGER) -> None:
-        """After `close`: give the peer `timeout` seconds to answer, then cut it; on return the descriptor is closed
-        (unless a callback holds the reader up). Not from a callback: there it does nothing."""
+        """After `close`: give the peer `timeout` seconds to answer, then cut it off.
+
+        On return the descriptor is closed, unless a callback holds the reader up. Called from a
+        callback it does nothing.
+        """
         if threading.current_thread() is self.thread:
             return
         self.thread.join(timeout)
         if self.thread.is_alive():
             self.abort()
-            self.thread.join(LINGER)
+            self.thread.join(CUT)
 
     def is_alive(self) -> bool:
         return self.connected and self.thread.is_alive()
@@ -126,7 +125,7 @@ class WebSocket(Base):
         return ConnectionClosed(self.close_reason, self.close_message)
 
     def ending(self) -> str:
-        """Why it ended, for a log line: what the peer said is quoted."""
+        """Why it ended, for a log line: the peer's words are quoted."""
         return f"{int(self.close_reason)} {self.close_message or ''!r}"
 
     # control frames never wait for another thread's message
@@ -136,12 +135,13 @@ class WebSocket(Base):
         self._flush()
 
     def _flush(self) -> None:
-        # Who comes too late for the lock has left his frame to its holder, who looks again after giving it back.
+        # Who comes too late for the lock leaves his frame to its holder, who looks again after.
         while self._control and self._sending.acquire(blocking=False):
             try:
                 while self._control:
-                    # a last word to a peer that takes nothing is not worth waiting for
-                    self.sock.send(self.ws.send(self._control.popleft()), None if self.connected else 0)
+                    # a last word is not worth waiting for
+                    stall = None if self.connected else 0
+                    self.sock.send(self.ws.send(self._control.popleft()), stall)
             except LocalProtocolError:
                 pass  # a pong or ping after the close frame: nothing may follow that
             except OSError as error:
@@ -155,8 +155,8 @@ class WebSocket(Base):
                 return False
             self.close_reason, self.close_message = code, message
             self.connected = False
-        # After the turn, not before: simple-websocket does it the other way round on an oversize message, and
-        # leaves a thread in receive() for good.
+        # After the turn: simple-websocket sets it before, on an oversize message, and then leaves
+        # a thread in `receive` for good.
         self.event.set()
         return True
 
@@ -168,13 +168,14 @@ class WebSocket(Base):
 
     def _thread(self) -> None:
         try:
-            self._handle()  # what came in one segment with the handshake; simple-websocket waits for more first
+            # what came in one segment with the handshake: simple-websocket waits for more first
+            self._handle()
             self._read()
         except Violation as violation:
             self._refuse(violation.code, str(violation))
         except (OSError, LocalProtocolError) as error:
             self._end(CloseReason.ABNORMAL_CLOSURE, cause(error))
-        except BaseException:  # a handler's SystemExit ends this connection, not more
+        except BaseException:  # whatever a handler raises ends this connection and nothing else
             log.exception("%s: the message handler failed", self.thread.name)
             self._refuse(CloseReason.INTERNAL_ERROR, None)
         finally:
@@ -186,9 +187,9 @@ class WebSocket(Base):
     def _read(self) -> None:
         next_ping = self._clock() + self._interval
         close_by = math.inf
-        while self.ws.state in (ConnectionState.OPEN, ConnectionState.LOCAL_CLOSING):
+        while self.ws.state in NOT_CLOSED_BY_PEER:
             now = self._clock()
-            if not self.connected:  # we said goodbye: the answer may stand behind messages, but not for ever
+            if not self.connected:  # the answer to our close frame may stand behind messages
                 close_by = min(close_by, now + LINGER)
                 if now >= close_by:
                     return
@@ -197,9 +198,9 @@ class WebSocket(Base):
                 self.ws.receive_data(data)
                 self._handle()
             elif data is not None or not self.connected:
-                return  # the peer has ended, or does not answer our close frame
+                return  # the peer has ended, or does not answer
             elif self._pong_due:
-                # Judged only when nothing is left to read: the pong of a busy peer stands behind its messages.
+                # judged when nothing is left to read: a busy peer's pong stands behind its messages
                 self.close(CloseReason.POLICY_VIOLATION, "no answer to a ping")
                 return
             else:
@@ -207,58 +208,33 @@ class WebSocket(Base):
                 self._say(Ping())
                 next_ping = self._clock() + self._interval
 
-    def _refuse(self, code: int, message: str | None) -> None:
-        if self.close(code, message):
-            self.sock.drain(LINGER)
-
     def _handle(self) -> None:
         for event in self.ws.events():
             if isinstance(event, (TextMessage, BytesMessage)):
-                if event.frame_finished:
-                    self._count_frame()
-                self._collect(event)
+                message = self._intake.take(event)
+                if message is not None and self.connected:
+                    self._deliver(message)
             elif isinstance(event, CloseConnection):
-                if self.ws.state in (ConnectionState.OPEN, ConnectionState.LOCAL_CLOSING):
-                    # not a close frame of the peer's: wsproto found its bytes in breach
+                if self.ws.state in NOT_CLOSED_BY_PEER:  # wsproto's word for a breach of protocol
                     raise Violation(event.code, event.reason or "protocol error")
                 self._end(event.code, event.reason)
+                # simple-websocket's client would leave it unanswered
                 self._control.append(event.response())
             else:
-                self._count_frame()
+                self._intake.count_frame()
                 if isinstance(event, Ping):
                     self._control.append(event.response())
                 elif isinstance(event, Pong):
                     self._pong_due = False
         self._flush()
 
-    def _collect(self, event: TextMessage | BytesMessage) -> None:
-        if self._max_size is not None:
-            data: Any = event.data
-            self._size += len(data) if isinstance(data, (bytes, bytearray)) else len(data.encode())
-            if self._size > self._max_size:
-                raise Violation(CloseReason.MESSAGE_TOO_BIG, "message is too big")
-            self._parts.append(data)
-        if not event.message_finished:
-            return
-        whole = ("" if isinstance(event, TextMessage) else b"").join(self._parts)
-        self._parts, self._size = [], 0
-        if self.connected:
-            self._deliver(whole)
-
     def _deliver(self, message: str | bytes) -> None:
         if self.on_message is not None:
             self.on_message(message)
 
-    def _count_frame(self) -> None:
-        """Bound what a flood of pings or of empty messages costs everybody else."""
-        if self._max_frames is None:
-            return
-        now = self._clock()
-        if now - self._second >= 1:
-            self._second, self._frames = now, 0
-        self._frames += 1
-        if self._frames > self._max_frames:
-            raise Violation(CloseReason.POLICY_VIOLATION, "too many messages")
+    def _refuse(self, code: int, message: str | None) -> None:
+        if self.close(code, message):
+            self.sock.drain(LINGER)
 
 
 def cause(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""A connected socket that several threads share: whole sends, bounded waits, and no reuse of a descriptor in use."""
+"""A connected socket that threads share: whole sends, bounded waits, safe closing."""
 
 import select
 import socket
@@ -14,29 +14,34 @@ CHUNK = 65536
 class Wire:
     """Owns `sock`, plain or TLS. Every wait is in poll(2), never in a read or write.
 
-    `stall`: seconds after which a send gives up on a peer that takes nothing. One thread may read while another
-    writes; two that write have to agree among themselves who goes first.
+    `stall`: seconds after which a send gives up on a peer that takes nothing. One thread may read
+    while another writes; two that write have to agree among themselves who goes first.
     """
 
     def __init__(self, sock: socket.socket, stall: float) -> None:
         self._sock = sock
         self._stall = stall
-        # Guards the descriptor against being closed, and so reused for another connection, under a call that still
-        # uses its number (measured: a TLS redial right after close read the records of the new connection); and
-        # OpenSSL's connection object, which is not made for two threads. Held for calls that cannot wait only.
+        # Guards the descriptor against being closed, and so reused for another connection, under a
+        # call that still uses its number (measured: after a TLS redial the old reader took records
+        # of the new connection); and OpenSSL's connection object, which is not made for two
+        # threads. Held only for calls that cannot wait.
         self._in_use = threading.Lock()
         self._descriptor = sock.fileno()
-        self._flags = socket.MSG_DONTWAIT
+        # not O_NONBLOCK: a duplicate would share it with the original
+        self._flags: int = socket.MSG_DONTWAIT
         if isinstance(sock, ssl.SSLSocket):
-            self._flags = 0  # TLS knows no flags; a plain socket's O_NONBLOCK would be shared with its duplicates
+            self._flags = 0  # TLS knows no flags, and no duplicates
             sock.setblocking(False)
 
     def fileno(self) -> int:
         return self._descriptor
 
     def send(self, data: bytes, stall: float | None = None) -> None:
-        """Write all of `data`, however often it takes. Raises OSError; TimeoutError after `stall` seconds without
-        any of it taken (then some may have been written, and nothing sensible can follow)."""
+        """Write all of `data`, however often it takes.
+
+        Raises OSError; TimeoutError when the peer took nothing for `stall` seconds. Then a part may
+        have been written, and nothing sensible can follow it.
+        """
         patience = self._stall if stall is None else stall
         rest = memoryview(data)
         while rest:
@@ -48,9 +53,10 @@ class Wire:
                     raise TimeoutError("the peer takes nothing") from None
 
     def recv(self, size: int, timeout: float) -> bytes | None:
-        """At most `size` bytes; b"" when the peer has ended; None when nothing came in `timeout` seconds.
+        """At most `size` bytes; b"" when the peer has ended; None when nothing came in `timeout` s.
 
-        Reads before it waits: what TLS has decrypted already makes no descriptor readable. Raises OSError.
+        Reads before it waits: what TLS has decrypted already makes no descriptor readable.
+        Raises OSError.
         """
         end = time.monotonic() + timeout
         while True:
@@ -63,9 +69,10 @@ class Wire:
                     return None
 
     def drain(self, seconds: float) -> None:
-        """Tell the peer that we are done, and throw away what it still sends until it is done too.
+        """Tell the peer that we are done, and throw away what it sends until it is done too.
 
-        Closing a socket that holds unread bytes resets it, and takes from the peer what was sent to it last.
+        Closing a socket that holds unread bytes resets it, and can take from the peer what was sent
+        to it last.
         """
         end = time.monotonic() + seconds
         try:
@@ -76,7 +83,7 @@ class Wire:
             pass  # it has reset the connection: then it is done
 
     def shutdown(self) -> None:
-        """End both directions now: wakes every thread that waits here, in this object or a duplicate."""
+        """End both directions: wakes every thread that waits here or on a duplicate."""
         try:
             self._shut(socket.SHUT_RDWR)
         except OSError:
@@ -95,7 +102,7 @@ class Wire:
 
 
 def _wanted(wait: OSError, otherwise: int) -> int:
-    """What TLS waits for is not always what the caller does."""
+    """What TLS waits for is not always what its caller does."""
     if isinstance(wait, ssl.SSLWantReadError):
         return select.POLLIN
     if isinstance(wait, ssl.SSLWantWriteError):
@@ -109,5 +116,6 @@ def tune(sock: socket.socket, ping_interval: float) -> None:
         return
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        # the kernel's own bound on data that nobody acknowledges, for what is still in its buffers when we are gone
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, int(2000 * ping_interval)))
+        # The kernel's own bound on bytes that nobody takes, also for those we leave behind in it.
+        milliseconds = max(1, int(2000 * ping_interval))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
