@@ -1,0 +1,22 @@
+"""What the service is measured against: the same bytes, from nothing but the framework."""
+
+from flask import Flask
+
+BODY = (
+    b'{"status":"healthy","timestamp":1795464000000,"version":"1.0.0","service":"server",'
+    b'"dependencies":{"ai_service":"connected","mongodb":"connected"}}\n'
+)
+HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+
+flask_app = Flask(__name__, static_folder=None)
+
+
+@flask_app.get("/health")
+def health():
+    return BODY, HEADERS
+
+
+def wsgi_app(environ, start_response):
+    """The least that can answer."""
+    start_response("200 OK", [*HEADERS.items(), ("Content-Length", str(len(BODY)))])
+    return [BODY]

@@ -1,0 +1,40 @@
+"""What the README shows is what the service says."""
+
+import re
+import unittest
+from pathlib import Path
+
+from app import settings
+from app.health.checks import Reason
+from app.health.record import Record
+from app.health.report import Identity, Report
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def report(ai_service):
+    records = [
+        Record("ai_service", 0).after_check(1, 2, ai_service, 1.0),
+        Record("mongodb", 0).after_check(1, 2, None, 1.0),
+    ]
+    return Report(Identity("server", "1.0.0"), tuple(records))
+
+
+class ReadmeTest(unittest.TestCase):
+    def test_the_examples_of_health_are_what_it_answers(self):
+        examples = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+        answers = [report(reason).health_json(1795464000000).decode() for reason in (None, Reason.REFUSED)]
+        self.assertEqual(examples, answers)
+
+    def test_the_settings_table_is_the_one_of_the_settings_class(self):
+        self.assertIn(f"\n\n{settings.table()}\n\n", README)
+
+    def test_every_reason_is_named(self):
+        missing = [reason for reason in Reason if f"`{reason}`" not in README]
+        self.assertEqual(missing, [])
+
+    def test_every_command_and_file_that_it_names_is_there(self):
+        root = Path(__file__).parent.parent
+        for name in set(re.findall(r"(?:bin|docs|tests|app)/[\w./-]*\w", README)):
+            with self.subTest(name):
+                self.assertTrue((root / name).exists())
