@@ -135,6 +135,44 @@ class _TetheredAdapter(HTTPAdapter):
         }
 
 
+class _Lines:
+    """Reads the lines of a head, and tells a peer that never answered from one that broke off."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._begun = False
+        self.last = b""
+
+    def readline(self, limit: int = -1) -> bytes:
+        self._begun = self._begun or bool(self._stream.peek(1))
+        try:
+            self.last = self._stream.readline(limit)
+        except ConnectionError as error:
+            if self._begun:
+                raise http.client.HTTPException("the answer broke off") from error
+            raise
+        return self.last
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _WholeHead(http.client.HTTPResponse):
+    """A response whose head has come to its end: the standard library takes a cut one for whole."""
+
+    def begin(self) -> None:
+        stream = self.fp
+        lines: Any = _Lines(stream)
+        self.fp = lines
+        try:
+            super().begin()
+        finally:
+            if self.fp is lines:
+                self.fp = stream
+        if lines.last == b"":
+            raise http.client.HTTPException("the head broke off")
+
+
 def _pool_class(pool: Any, connection: Any, tether: Tether) -> Any:
     """`pool`, of connections whose sockets are on the tether from the moment they are connected."""
 
@@ -143,5 +181,6 @@ def _pool_class(pool: Any, connection: Any, tether: Tether) -> Any:
         tether.hold(sock)
         return sock
 
-    tethered = type(f"Tethered{connection.__name__}", (connection,), {"_new_conn": dial})
+    members = {"_new_conn": dial, "response_class": _WholeHead}
+    tethered = type(f"Tethered{connection.__name__}", (connection,), members)
     return type(f"Tethered{pool.__name__}", (pool,), {"ConnectionCls": tethered})

@@ -1,0 +1,1 @@
+"""Real peers on loopback: what the service depends on, with every fault; and the service itself."""

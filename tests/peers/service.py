@@ -1,0 +1,147 @@
+"""The service itself, as it runs in production: `bin/serve`, a process."""
+
+import collections
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from tests.peers.mongo import free_port
+from tests.peers.tcp_server import DEADLINE
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 20.0
+LINES = 5000
+
+Answer = collections.namedtuple("Answer", "status headers body")
+
+
+class Service:
+    """Runs `bin/serve` with `settings` in its environment; a context manager that gives it once it is alive.
+
+    Nothing of the test's own environment is a setting. `app` is another WSGI application than the product's, for
+    views that a test needs. `out` and `err` are the lines of its log.
+    """
+
+    def __init__(self, *options, app=None, wait=True, **settings):
+        self.port = int(settings.setdefault("PORT", free_port()))
+        settings.setdefault("HOST", "127.0.0.1")
+        settings.setdefault("MONGO_URI", "mongodb://127.0.0.1:1")
+        settings.setdefault("AI_SERVICE_URL", "http://127.0.0.1:1")
+        settings.setdefault("DRAIN_SECONDS", "0")
+        keep = ("PATH", "HOME", "LANG", "PYTHONPATH", "COVERAGE_", "COV_", "VENV", "PYTHONDONTWRITEBYTECODE")
+        environ = {name: value for name, value in os.environ.items() if name.startswith(keep)}
+        environ["PATH"] = f"{Path(sys.executable).parent}:{environ['PATH']}"
+        environ["VENV"] = str(Path(sys.executable).parents[1])
+        environ |= {name: str(value) for name, value in settings.items()}
+        command = [str(ROOT / "bin" / "serve"), *options, *([app] if app else [])]
+        self.process = subprocess.Popen(
+            command, env=environ, cwd=ROOT, text=True, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )
+        self.changed = threading.Condition()  # guards out and err
+        self.out = collections.deque(maxlen=LINES)
+        self.err = collections.deque(maxlen=LINES)
+        self._readers = [
+            threading.Thread(target=self._read, args=pair, name="service-log", daemon=True)
+            for pair in ((self.process.stdout, self.out), (self.process.stderr, self.err))
+        ]
+        for reader in self._readers:
+            reader.start()
+        if wait:
+            self.wait_until_alive()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def lines(self):
+        """All lines of the log."""
+        with self.changed:
+            return [*self.out, *self.err]
+
+    @property
+    def worker_pid(self):
+        pid = self.process.pid
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+    def get(self, path, method="GET", timeout=10.0, **headers):
+        """One request on a connection of its own; a header's underscores stand for hyphens. Raises OSError."""
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)) as connection:
+            connection.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+
+    def json(self, path, **headers):
+        return json.loads(self.get(path, **headers).body)
+
+    def wait_until_alive(self):
+        def alive():
+            if self.process.poll() is not None:
+                raise AssertionError(f"the service ended with {self.process.returncode}: {self.lines}")
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                return self.get("/health/live").status == 200
+
+        eventually(alive, START_SECONDS)
+
+    def wait_for_line(self, text, timeout=DEADLINE):
+        """Whether a line of the log with `text` in it came in time."""
+        with self.changed:
+            return self.changed.wait_for(lambda: any(text in line for line in (*self.out, *self.err)), timeout)
+
+    def signal(self, number):
+        """To gunicorn's master, as Docker does."""
+        os.kill(self.process.pid, number)
+
+    def wait(self, timeout=30.0):
+        """Its exit status, once all it had to say is in `out` and `err`."""
+        status = self.process.wait(timeout)
+        for reader in self._readers:
+            reader.join(DEADLINE)
+        return status
+
+    def close(self):
+        """End it, gently first: only then is what it covered written down."""
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+        for reader, stream in zip(self._readers, (self.process.stdout, self.process.stderr), strict=True):
+            reader.join(DEADLINE)
+            stream.close()
+
+    def _read(self, stream, lines):
+        for line in stream:
+            with self.changed:
+                lines.append(line.rstrip("\n"))
+                self.changed.notify_all()
+
+
+def eventually(condition, timeout=DEADLINE):
+    """Wait until `condition()` is true and give it back; AssertionError if that takes too long.
+
+    For what another process does, which has no event to wait for.
+    """
+    end = time.monotonic() + timeout
+    pause = threading.Event()
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f"not in {timeout} s")
+        pause.wait(0.01)
+    return value
