@@ -1,5 +1,6 @@
 """The answers to the three probes, as status code and JSON: the same for every way they are asked."""
 
+import threading
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import NamedTuple
@@ -39,6 +40,19 @@ class ProbeAnswers:
         self._required = required
         self._ailing_threads = ailing_threads
         self._draining = draining
+        self._counting = threading.Lock()  # guards _counts
+        codes = {"/health": (200, unhealthy_status_code), "/health/live": (200, 503), "/health/ready": (200, 503)}
+        self._counts = {(route, code): 0 for route in codes for code in codes[route]}
+
+    def count(self, route: str, status: int) -> None:
+        """Count a probe of `route` that is answered with `status`; from any thread."""
+        with self._counting:
+            self._counts[route, status] = self._counts.get((route, status), 0) + 1
+
+    def counts(self) -> dict[tuple[str, int], int]:
+        """How many probes were answered, by route and status code; those never given are 0."""
+        with self._counting:
+            return dict(self._counts)
 
     def health_status(self, report: Report) -> int:
         """The status code that goes with a report."""

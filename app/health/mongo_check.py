@@ -25,8 +25,10 @@ from pymongo.read_preferences import ReadPreference
 
 from app.health.checks import Check, CheckFailed, Reason
 
-# The driver looks at its clock every 0.5 s while it waits for a server (it asks a server anew no more often).
+# The driver looks at its clock every 0.5 s while it waits for a server, and asks a server anew no more often:
+# what it knows of one may be that old, and after the loss of a connection it asks twice.
 SELECTION_SECONDS = 0.4
+AFTER_LOSS_SECONDS = 0.9
 TIMEOUTS = (NetworkTimeout, ExecutionTimeout, ServerSelectionTimeoutError, WaitQueueTimeoutError)
 # AuthenticationFailed, Unauthorized, UserNotFound, and Atlas' own
 AUTH_CODES = frozenset({18, 13, 11, 8000})
@@ -49,7 +51,7 @@ class MongoCheck(Check):
     def _ask(self, deadline: float) -> None:
         if self._client is None:
             self._client = self._make_client()
-        self._select(self._client, deadline)
+        self._select(self._client, deadline, SELECTION_SECONDS)
         try:
             self._ping(self._client, deadline)
         except AutoReconnect as error:
@@ -58,7 +60,7 @@ class MongoCheck(Check):
                 raise
         else:
             return
-        self._select(self._client, deadline)
+        self._select(self._client, deadline, AFTER_LOSS_SECONDS)
         self._ping(self._client, deadline)
 
     def _make_client(self) -> MongoClient[dict[str, Any]]:
@@ -76,10 +78,10 @@ class MongoCheck(Check):
         with pymongo.timeout(self._left(deadline)):
             client.admin.command("ping", read_preference=ReadPreference.PRIMARY)
 
-    def _select(self, client: MongoClient[dict[str, Any]], deadline: float) -> None:
-        """Wait for a server to ping, but not for the whole timeout once it is known why there is none."""
+    def _select(self, client: MongoClient[dict[str, Any]], deadline: float, patience: float) -> None:
+        """Wait for a server to ping, but no longer than `patience` once it is known why there is none."""
         while True:
-            with pymongo.timeout(min(SELECTION_SECONDS, self._left(deadline))):
+            with pymongo.timeout(min(patience, self._left(deadline))):
                 try:
                     client.is_primary  # the property waits for a server that is one
                     return

@@ -83,6 +83,11 @@ class Prober:
                 self._changed.wait(left)
                 self._settle(self._clock())
 
+    def brought(self, wait: Wait) -> bool:
+        """Whether what is waited for is there, or will not come any more. Does not block."""
+        with self._changed:
+            return self._state.result_began >= wait.began or self._stopped
+
     def wake_waiters(self) -> None:
         """Have everyone who waits ask anew whether to give up."""
         with self._changed:

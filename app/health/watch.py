@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable
+from operator import is_
 from typing import NamedTuple
 
 from app.health.checks import Check
@@ -12,6 +13,7 @@ from app.health.report import Identity, Report
 from app.health.timing import NEVER, Timing
 
 Listener = Callable[[Told], None]
+Waits = list[tuple[Prober, Wait]]
 JOIN_SECONDS = 0.5
 
 
@@ -52,7 +54,8 @@ class HealthWatch:
         # Both are replaced whole, so reading them needs no lock. A new epoch makes _known void; whoever
         # computes takes the epoch first, so that what changes meanwhile is not missed.
         self._epoch = object()
-        self._known = _Known(object(), self._report([p.view() for p in self._probers]), NEVER)
+        nothing = Report(identity, tuple(prober.view().record for prober in self._probers))
+        self._known = _Known(object(), nothing, NEVER)
 
     @property
     def dependencies(self) -> list[str]:
@@ -60,15 +63,18 @@ class HealthWatch:
         return [prober.name for prober in self._probers]
 
     def listen(self, listener: Listener) -> None:
-        """Add a listener; before `start`."""
+        """Add a listener. One added after `start` hears of what comes from then on."""
         self._listeners.append(listener)
 
     def current(self) -> Report:
         """What is known now. Asks for nothing, waits for nothing."""
         return self._report([prober.view() for prober in self._probers])
 
-    def ask(self) -> tuple[Report, list[tuple[Prober, Wait]]]:
-        """What is known now, as a probe asks: orders checks if needed, and says what a probe waits for."""
+    def ask(self) -> tuple[Report, Waits]:
+        """What is known now, as a probe asks: orders checks if needed, and says what a probe waits for.
+
+        Who must not block is told by a listener that there is something new, and asks `brought`.
+        """
         known = self._known
         if known.epoch is self._epoch and self._clock() < known.fresh_until:
             return known.report, []
@@ -78,6 +84,10 @@ class HealthWatch:
         self._known = _Known(epoch, report, min(view.fresh_until for view in views))
         waits = [(p, view.wait) for p, view in zip(self._probers, views, strict=True) if view.wait]
         return report, waits
+
+    def brought(self, waits: Waits) -> bool:
+        """Whether all that is waited for is there. Does not block."""
+        return all(prober.brought(wait) for prober, wait in waits)
 
     def probe(self) -> Report:
         """What a probe is told: it waits a moment for a dependency that answers, never for one that hangs."""
@@ -134,7 +144,10 @@ class HealthWatch:
             prober.join(JOIN_SECONDS)
 
     def _report(self, views: Iterable[View]) -> Report:
-        return Report(self._identity, tuple(view.record for view in views))
+        """The report of these records: the last one again if none is new, for what is rendered of it already."""
+        records = tuple(view.record for view in views)
+        last = self._known.report
+        return last if all(map(is_, records, last.records)) else Report(self._identity, records)
 
     def _told(self, told: Told) -> None:
         self._epoch = object()

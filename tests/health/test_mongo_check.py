@@ -93,8 +93,9 @@ class ScriptTest(MongoTest):
     def test_a_connection_lost_between_two_checks_is_replaced_in_the_second(self):
         server = self.play(Script.HEALTHY)
         check = self.check(server.uri)
-        self.assert_reason(check, None)
-        server.drop_connections()
+        for _ in range(5):
+            self.assert_reason(check, None)
+            server.drop_connections()
         self.assert_reason(check, None)
 
 
@@ -125,7 +126,7 @@ class GrowthTest(MongoTest):
         check.run()
         check.run()
         threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
-        for number in range(30):
+        for number in range(12):
             server.script = (Script.HEALTHY, Script.CLOSE, Script.HEALTHY, Script.GARBAGE)[number % 4]
             server.drop_connections()
             check.run()
