@@ -6,9 +6,9 @@
     upstreams     outbound ones from names       resolver   a name look-up that can be left behind
     message_hook  what is done with messages     target     where a URL points to
     inbound       one that a client opened       transport  a WebSocket on simple-websocket
-    backoff       how long to wait (pure)        intake     bounds on what a peer may send
-    deadline      one budget for several steps   wire       the socket below, shared by threads
-    tally         counts by name
+    backoff       how long to wait (pure)        sender     the half of it that writes
+    deadline      one budget for several steps   intake     bounds on what a peer may send
+    tally         counts by name                 wire       the socket below, shared by threads
 
 Threads, all daemons: the Monitor owns its own ("monitor") and through its DialPool those that dial
 ("dial-1" to "dial-4"), every WebSocket its reader ("upstream-NAME", "ws-reader"), the Resolver a

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 
 class State(StrEnum):
@@ -18,6 +18,15 @@ class State(StrEnum):
 class Direction(StrEnum):
     INBOUND = "inbound"
     OUTBOUND = "outbound"
+
+
+class Socket(Protocol):
+    """What a connection needs of a WebSocket; see sender.Sender."""
+
+    def is_alive(self) -> bool: ...
+    def ending(self) -> str: ...
+    def close(self, reason: int | None = None, message: str | None = None) -> bool: ...
+    def finish(self, timeout: float = ...) -> None: ...
 
 
 class Connection:

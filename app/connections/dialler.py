@@ -19,8 +19,9 @@ from wsproto.utilities import ProtocolError
 from app.connections.deadline import Deadline
 from app.connections.intake import Intake
 from app.connections.resolver import Address, Resolver
+from app.connections.sender import cause
 from app.connections.target import Target
-from app.connections.transport import WebSocket, cause
+from app.connections.transport import WebSocket
 from app.connections.wire import Wire, tune
 
 
@@ -182,7 +183,7 @@ def reason(error: Exception) -> str:
         case ssl.SSLCertVerificationError():
             return f"tls ({error.verify_message})"
         case ssl.SSLError():
-            return f"tls ({error.reason or 'closed'})"
+            return f"tls ({getattr(error, 'reason', None) or 'closed'})"
         case TimeoutError():
             return "timeout"
         case ConnectionRefusedError():

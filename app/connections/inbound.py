@@ -14,7 +14,8 @@ from wsproto.frame_protocol import CloseReason
 from app.connections.connection import Connection, Direction, State
 from app.connections.intake import Intake, Violation
 from app.connections.registry import NotAdded, Registry
-from app.connections.transport import LINGER, WebSocket
+from app.connections.sender import LINGER
+from app.connections.transport import WebSocket
 from app.connections.wire import Wire, tune
 
 MAX_MESSAGE_SIZE = 64 * 1024  # bytes

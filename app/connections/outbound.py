@@ -4,10 +4,9 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from app.connections.backoff import Backoff
-from app.connections.connection import Connection, Direction, State
+from app.connections.connection import Connection, Direction, Socket, State
 from app.connections.deadline import Cancelled
 from app.connections.dialler import DialFailed
 from app.connections.message_hook import MessageHook
@@ -16,20 +15,10 @@ from app.connections.tally import Tally
 log = logging.getLogger(__name__)
 
 
-class Socket(Protocol):
-    """What is needed here of a WebSocket; see transport.WebSocket."""
-
-    def is_alive(self) -> bool: ...
-    def ending(self) -> str: ...
-    def close(self, reason: int | None = None, message: str | None = None) -> bool: ...
-    def finish(self, timeout: float = ...) -> None: ...
-
-
-class Dial(Protocol):
-    """One bounded attempt. Raises DialFailed, or Cancelled soon after `cancelled()` turns true."""
-
-    def __call__(self, *, on_message: Callable[[str | bytes], None],
-                 on_end: Callable[[Socket], object], cancelled: Callable[[], bool]) -> Socket: ...
+# One bounded attempt: dial(on_message, on_end, cancelled). Raises DialFailed; Cancelled soon after
+# cancelled() turns true.
+Dial = Callable[[Callable[[str | bytes], None], Callable[[Socket], object], Callable[[], bool]],
+                Socket]
 
 
 class Outbound(Connection):
@@ -86,8 +75,8 @@ class Outbound(Connection):
         if not self.begin_dial():
             return False
         try:
-            socket = self._dial(on_message=self._hook, on_end=self.lost,
-                                cancelled=lambda: self._state is State.CLOSED or cancelled())
+            socket = self._dial(self._hook, self.lost,
+                                lambda: self._state is State.CLOSED or cancelled())
         except Cancelled:
             self.dial_cancelled()
         except DialFailed as failure:

@@ -32,7 +32,7 @@ def create_upstreams(upstreams: Iterable[tuple[str, str]], dialler: Dialler, bac
 
 
 def _dial(dialler: Dialler, target: Target, name: str, keep_messages: bool) -> Dial:
-    def dial(*, on_message: Callable[[str | bytes], None],
+    def dial(on_message: Callable[[str | bytes], None],
              on_end: Callable[[OutboundSocket], object],
              cancelled: Callable[[], bool]) -> OutboundSocket:
         return dialler.dial(target, name=f"upstream-{name}", keep_messages=keep_messages,

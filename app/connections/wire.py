@@ -33,9 +33,6 @@ class Wire:
             self._flags = 0  # TLS knows no flags, and no duplicates
             sock.setblocking(False)
 
-    def fileno(self) -> int:
-        return self._descriptor
-
     def send(self, data: bytes, stall: float | None = None) -> None:
         """Write all of `data`, however often it takes.
 
