@@ -10,6 +10,7 @@ from app.connections.dialler import Dialler
 from app.connections.monitor import Monitor
 from app.connections.outbound import Outbound
 from app.connections.registry import Registry
+from app.connections.tally import Tally
 from app.connections.upstreams import create_upstreams
 from app.health.ai_service_check import AiServiceCheck
 from app.health.answers import ProbeAnswers
@@ -19,14 +20,17 @@ from app.health.report import Identity
 from app.health.state_log import StateLog
 from app.health.timing import Timing
 from app.health.watch import HealthWatch
+from app.metrics import Metrics
 from app.runtime import Runtime
 from app.settings import Settings
 from app.web import access, error_handlers
 from app.web.feed import Feed
 from app.web.health_routes import create_health_blueprint
+from app.web.metrics_routes import create_metrics_blueprint
 from app.web.websocket_routes import create_websocket_blueprint
 
 EXTENSION = "server_health"
+ANSWERS = "server_health_answers"
 
 
 def create_app(settings: Settings) -> Flask:
@@ -34,20 +38,27 @@ def create_app(settings: Settings) -> Flask:
     watch = _watch(settings)
     registry = Registry(settings.ws_max_connections)
     monitor = Monitor(registry, interval=settings.sweep_interval_seconds)
-    runtime = Runtime(watch, registry, monitor, _upstreams(settings))
+    reconnects = Tally("success", "failure", "gave_up")
+    runtime = Runtime(watch, registry, monitor, _upstreams(settings, reconnects))
     answers = ProbeAnswers(
         settings.unhealthy_status_code,
         settings.readiness_requires,
         runtime.ailing_threads,
         lambda: runtime.draining,
     )
+    metrics = Metrics(
+        watch, registry, monitor,
+        reconnects=reconnects, probes=answers.counts, draining=lambda: runtime.draining,
+    )
     token = settings.status_token.get_secret_value()
     app = Flask("app", static_folder=None)
     app.extensions[EXTENSION] = runtime
+    app.extensions[ANSWERS] = answers
     app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": settings.ws_ping_interval_seconds}
     access.init_app(app, token)
     error_handlers.init_app(app)
     app.register_blueprint(create_health_blueprint(watch, answers, runtime.facts))
+    app.register_blueprint(create_metrics_blueprint(metrics))
     app.register_blueprint(
         create_websocket_blueprint(
             _feed(runtime), registry, watch.follow, token, settings.ws_allowed_origins
@@ -60,6 +71,12 @@ def runtime_of(app: Flask) -> Runtime:
     """The running parts behind an application of `create_app`."""
     runtime: Runtime = app.extensions[EXTENSION]
     return runtime
+
+
+def answers_of(app: Flask) -> ProbeAnswers:
+    """What an application of `create_app` answers probes with."""
+    answers: ProbeAnswers = app.extensions[ANSWERS]
+    return answers
 
 
 def _watch(settings: Settings) -> HealthWatch:
@@ -85,7 +102,7 @@ def _watch(settings: Settings) -> HealthWatch:
     )
 
 
-def _upstreams(settings: Settings) -> list[Outbound]:
+def _upstreams(settings: Settings, reconnects: Tally) -> list[Outbound]:
     dialler = Dialler(
         timeout=settings.dial_timeout_seconds,
         ping_interval=settings.ws_ping_interval_seconds,
@@ -97,7 +114,7 @@ def _upstreams(settings: Settings) -> list[Outbound]:
         cooldown=settings.reconnect_cooldown_seconds,
     )
     named = [(each.name, each.url.get_secret_value()) for each in settings.ws_upstreams]
-    return create_upstreams(named, dialler, backoff)
+    return create_upstreams(named, dialler, backoff, reconnects=reconnects)
 
 
 def _feed(runtime: Runtime) -> Feed:

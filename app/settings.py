@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         503, description="status code of `/health` and `/health/details` when unhealthy: 503 or 200"
     )
     readiness_requires: Annotated[
-        tuple[Literal["mongodb", "ai_service"], ...], NoDecode, t.Tidy, t.Items,
+        tuple[Literal["mongodb", "ai_service"], ...], NoDecode, t.Tidy, t.Items, t.Once,
         MayBe("mongodb, ai_service, or mongodb,ai_service, or empty"),
     ] = Field((), description="which dependencies readiness needs: `mongodb,ai_service`")
     sweep_interval_seconds: t.Seconds = Field(30.0, description="between sweeps over the WebSocket connections")
@@ -107,6 +107,9 @@ class Settings(BaseSettings):
     )
     ca_bundle: t.CaBundle = Field(
         "", description="PEM file of the authorities for `https` and `wss` peers; empty: certifi's"
+    )
+    worker_class: Annotated[Literal["probe", "gthread"], MayBe("probe or gthread")] = Field(
+        "probe", description="`probe`, or `gthread`: gunicorn's own, on which probes can be crowded out"
     )
     status_token: t.Token = Field(
         SecretStr(""),
@@ -147,7 +150,7 @@ class Settings(BaseSettings):
             bad = {str(each["loc"][0]) for each in error.errors(include_input=False)}
         raise SettingsError(
             [
-                _complaint(name, field, values[name])
+                _complaint(name, field, values.get(name))
                 for name, field in cls.model_fields.items()
                 if name in bad
             ]
@@ -155,7 +158,8 @@ class Settings(BaseSettings):
 
     def masked(self) -> dict[str, str]:
         """Every variable and its value in force, as it may be shown."""
-        return {name.upper(): _shown(getattr(self, name)) for name in type(self).model_fields}
+        shown = {name.upper(): _shown(getattr(self, name)) for name in type(self).model_fields}
+        return shown | {"STATUS_TOKEN": t.MASK * bool(self.status_token)}
 
     def secrets(self) -> set[str]:
         """What no log line may hold: passwords, tokens, and what else is secret in a URL."""
@@ -164,18 +168,20 @@ class Settings(BaseSettings):
         return found | ({self.status_token.get_secret_value()} - {""})
 
 
-def _complaint(name: str, field: FieldInfo, value: str) -> str:
+def _complaint(name: str, field: FieldInfo, value: str | None) -> str:
     may_be = next(each.text for each in field.metadata if isinstance(each, MayBe))
     secret = field.annotation is SecretStr or name == "ws_upstreams"
-    given = "" if secret else f", not {value[:100]!r}"
-    return f"{name.upper()}: must be {may_be}{given}"
+    # A default is bad where another setting leaves no room for it.
+    given = f"its default {_shown(field.default)}" if value is None else repr(value[:100])
+    if secret:
+        return f"{name.upper()}: must be {may_be}"
+    return f"{name.upper()}: must be {may_be}, not {given}"
 
 
 def _shown(value: Any) -> str:
     match value:
         case SecretStr():
-            text = value.get_secret_value()
-            return t.mask_url(text) if "://" in text else t.MASK * bool(text)
+            return t.mask_url(value.get_secret_value())
         case tuple():
             return ",".join(_shown_item(item) for item in value)
         case float():

@@ -1,12 +1,18 @@
 """gunicorn's configuration, derived from the settings: `gunicorn --config python:app.serving.gunicorn_conf`.
 
-gunicorn takes the names in this module that are names of its settings.
+gunicorn takes the names in this module that are names of its settings; the functions are its hooks.
 """
 
 import os
 import sys
+from typing import Any
+
+from gunicorn import util
 
 from app import log_setup
+from app.factory import runtime_of
+from app.serving import answer_bytes, final_config, leaving
+from app.serving.master_signals import ignore_signals
 from app.settings import Settings, SettingsError
 
 try:
@@ -17,16 +23,23 @@ except SettingsError as error:
 
 log_setup.configure(_settings.log_level, _settings.log_format, _settings.secrets())
 
+_probe = _settings.worker_class == "probe"
 wsgi_app = "app.wsgi:app"
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
-# One process: the connections and the truth are kept in it, and a second would double the checks.
-workers = 1
-worker_class = "gthread"
+worker_class = "app.serving.probe_worker.ProbeWorker" if _probe else "gthread"
+# A WebSocket holds its thread for as long as it lives: with this many, all of them cannot take the last one.
 threads = _settings.ws_max_connections + _settings.http_threads
+worker_connections = threads + 1000
+# Longer than proxies keep their idle connections (60 s is common), or they send requests into a closing one. On the
+# stock worker gunicorn's own 2 s: there nothing makes room when idle connections have taken all places.
+keepalive = 75 if _probe else 2
 # The application starts threads and a MongoClient, which do not survive a fork.
 preload_app = False
 # The master gives a worker this long after SIGTERM before it kills it.
 graceful_timeout = int(_settings.drain_seconds + _settings.shutdown_timeout_seconds) + 2
+# No peer's header changes path or scheme: nothing here depends on them.
+forwarded_allow_ips = ""
+http_parser = "python"
 # By default gunicorn opens a control socket under $HOME, and a thread for it.
 control_socket_disable = True
 # The worker's heartbeat is a file: in memory, and writable where the root is read-only.
@@ -34,8 +47,45 @@ worker_tmp_dir = "/dev/shm"
 logger_class = "app.serving.gunicorn_log.PropagatingLogger"
 
 
-def worker_exit(server, worker):  # type: ignore[no-untyped-def]
-    """gunicorn's hook: the worker's loop has ended."""
-    from app.factory import runtime_of
+def nworkers_changed(server: Any, new_value: int, old_value: int | None) -> None:
+    """First of all hooks: gunicorn's configuration is final, and nothing is preloaded yet."""
+    if old_value is not None:
+        return
+    # Each WebSocket has a second descriptor of its socket, and each upstream one.
+    needed = (
+        server.cfg.worker_connections + _settings.ws_max_connections + len(_settings.ws_upstreams)
+        + final_config.OTHER_DESCRIPTORS
+    )
+    complaints = final_config.complaints(server.cfg, threads) or final_config.raise_descriptor_limit(needed)
+    if complaints:
+        print("\n".join(complaints), file=sys.stderr)
+        sys.exit(2)
 
-    runtime_of(worker.wsgi).stop()
+
+def on_starting(server: Any) -> None:
+    """The master is about to take signals."""
+    ignore_signals(server)
+
+
+def post_worker_init(worker: Any) -> None:
+    """The application is there, the worker's loop is about to start."""
+    util.write_error = answer_bytes.write_error
+    leaving.Leaving(
+        worker, runtime_of(worker.wsgi), _settings.drain_seconds, _settings.shutdown_timeout_seconds
+    ).prepare()
+
+
+def pre_request(worker: Any, req: Any) -> None:
+    """A request has been parsed and is about to be answered.
+
+    With a body it is the last on its connection: nothing here reads bodies, and gunicorn drains an unread one
+    after the answer, holding a thread for up to 5 s, and answers a second time where the body is malformed.
+    """
+    if runtime_of(worker.wsgi).draining or getattr(req.body.reader, "length", True):
+        req.force_close()
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """The worker's loop has ended. The master calls this too, for a worker that ended without its knowledge."""
+    if hasattr(worker, "wsgi"):
+        leaving.within(leaving.STOP_SECONDS, runtime_of(worker.wsgi).stop)

@@ -1,0 +1,104 @@
+"""The lane: probes answered by the worker's loop itself, from the current report, without a pool thread.
+
+The answers are the blueprint's, header for header.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Generic, NamedTuple, TypeVar
+
+from app.health.answers import ProbeAnswers
+from app.health.report import Report
+from app.health.watch import HealthWatch, Waits
+from app.serving import answer_bytes
+from app.serving.request_head import ProbeRequest
+
+HEALTH, LIVE = "/health", "/health/live"
+NEVER = float("inf")
+
+Client = TypeVar("Client")
+
+
+class Parked(NamedTuple, Generic[Client]):
+    """A client whose probe waits for `waits`, until the moment `until` at most."""
+
+    client: Client
+    request: ProbeRequest
+    waits: Waits
+    until: float
+
+
+class Lane(Generic[Client]):
+    """Answers probes; used by one thread.
+
+    `counts` is filled: probes answered, by route and status code.
+    """
+
+    def __init__(
+        self,
+        watch: HealthWatch,
+        answers: ProbeAnswers,
+        draining: Callable[[], bool],
+        counts: dict[tuple[str, int], int],
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._watch = watch
+        self._answers = answers
+        self._draining = draining
+        self._counts = counts
+        self._wall = wall
+        self._parked: list[Parked[Client]] = []
+        # Heads rendered in this second: with the next, their Date is wrong.
+        self._heads: dict[tuple[int, int, bool, int], bytes] = {}
+        self._second = 0
+
+    def __len__(self) -> int:
+        return len(self._parked)
+
+    @property
+    def wakes_at(self) -> float:
+        """The moment at which the first wait is over."""
+        return min((parked.until for parked in self._parked), default=NEVER)
+
+    def closes(self, request: ProbeRequest) -> bool:
+        """Whether the connection is closed after the answer."""
+        return not request.keep_alive or self._draining()
+
+    def answer(self, client: Client, request: ProbeRequest) -> bytes | None:
+        """The answer to a probe; None if it has to wait: `over` gives the client back then."""
+        if request.path == LIVE:
+            return self._rendered(request, None)
+        report, waits = self._watch.ask()
+        if not waits:
+            return self._rendered(request, report)
+        until = max(wait.until for _, wait in waits)
+        self._parked.append(Parked(client, request, waits, until))
+        return None
+
+    def over(self, now: float) -> Iterator[tuple[Client, ProbeRequest, bytes]]:
+        """The parked probes whose wait is over, with their answers."""
+        parked, self._parked = self._parked, []
+        for each in parked:
+            if now >= each.until or self._watch.brought(each.waits):
+                yield each.client, each.request, self._rendered(each.request, self._watch.current())
+            else:
+                self._parked.append(each)
+
+    def _rendered(self, request: ProbeRequest, report: Report | None) -> bytes:
+        moment = self._wall()
+        if report is None:
+            answer = self._answers.live()
+        elif request.path == HEALTH:
+            answer = self._answers.health(report, int(moment * 1000))
+        else:
+            answer = self._answers.ready(report)
+        counted = request.path, answer.status
+        self._counts[counted] = self._counts.get(counted, 0) + 1
+        if int(moment) != self._second:
+            self._second = int(moment)
+            self._heads.clear()
+        which = request.minor, answer.status, self.closes(request), len(answer.body)
+        head = self._heads.get(which)
+        if head is None:
+            head = self._heads[which] = answer_bytes.head(*which, moment)
+        return head if request.head_only else head + answer.body

@@ -1,0 +1,147 @@
+"""Taking the worker out of service, in the order of politeness: readiness, sockets, listener, requests.
+
+gunicorn has no hook for SIGTERM in a worker, and its own way keeps the listener open while nobody accepts, waits
+out its whole timeout for an open WebSocket, and joins a stuck thread for as long as it is stuck.
+"""
+
+import logging
+import os
+import queue
+import select
+import signal
+import threading
+import time
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+from gunicorn.workers import gthread
+
+from app.runtime import Runtime
+
+LOOK_SECONDS = 0.25
+# In a hurry, the process is gone within a second: the sockets get so long to take their close frames, the loop to
+# end, and the parts to stop.
+HURRIED_SOCKETS_SECONDS = 0.3
+HURRIED_LOOP_SECONDS = 0.15
+STOP_SECONDS = 0.3
+# For a request that a client may be sending just now on a connection kept alive. gunicorn's own 2 s are too long
+# where everything has been answered with `Connection: close` for a while.
+LINGER_SECONDS = 0.3
+
+log = logging.getLogger(__name__)
+
+
+class Order(Enum):
+    """Why the worker leaves."""
+
+    DRAIN = "SIGTERM"
+    QUIT = "SIGINT or SIGQUIT"
+    STOPPED = "the worker stops by itself, or its parent has gone"
+
+
+class Leaving:
+    """Waits in a thread of its own for the order to leave, and carries it out.
+
+    Signal handlers only put the order into a queue: they run between any two instructions of the main thread, which
+    may hold any lock. `leave` ends the process if the main thread has not done so in time.
+    """
+
+    def __init__(
+        self,
+        worker: Any,
+        runtime: Runtime,
+        drain_seconds: float,
+        shutdown_timeout_seconds: float,
+        exit_process: Callable[[int], object] = os._exit,
+    ) -> None:
+        self._worker = worker
+        self._runtime = runtime
+        self._drain_seconds = drain_seconds
+        self._shutdown_timeout_seconds = shutdown_timeout_seconds
+        self._exit_process = exit_process
+        self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="leaving", daemon=True)
+
+    def prepare(self) -> None:
+        """Start the thread and take the signals; in the worker's main thread, once gunicorn has set its own."""
+        gthread.STOP_KEEPALIVE_LINGER = LINGER_SECONDS
+        self._thread.start()
+        for number, order in (
+            (signal.SIGTERM, Order.DRAIN), (signal.SIGINT, Order.QUIT), (signal.SIGQUIT, Order.QUIT),
+        ):
+            signal.signal(number, lambda *_, order=order: self._orders.put(order))
+        for number in (signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU):
+            signal.signal(number, signal.SIG_IGN)  # the master tells that they are ignored
+
+    def order(self, order: Order) -> None:
+        """Have the worker leave. Whoever has begun to leave can only be hurried, by QUIT."""
+        self._orders.put(order)
+
+    def _run(self) -> None:
+        self.leave(self._first_order())
+
+    def leave(self, order: Order) -> None:
+        """Leave, and end the process with status 0 if it is still there when the time is over."""
+        self._runtime.begin_drain()
+        hurried = order is Order.QUIT
+        if order is Order.DRAIN:
+            hurried = self._hurried_within(self._drain_seconds)
+        end = time.monotonic() + self._shutdown_timeout_seconds
+        if hurried:
+            within(HURRIED_SOCKETS_SECONDS, self._runtime.close_sockets)
+        else:
+            self._runtime.close_sockets()
+        self._worker.method_queue.defer(stop_serving, self._worker)
+        if hurried or self._hurried_within(end - time.monotonic()):
+            time.sleep(HURRIED_LOOP_SECONDS)
+        elif self._worker.nr_conns > 0:
+            log.warning("cutting off %d connections", self._worker.nr_conns)
+        within(STOP_SECONDS, self._runtime.stop)
+        # A thread that is stuck would be waited for by an ordinary exit.
+        self._exit_process(0)
+
+    def _first_order(self) -> Order:
+        while True:
+            try:
+                return self._orders.get(timeout=LOOK_SECONDS)
+            except queue.Empty:
+                # No hook tells of the last of its requests (max_requests), a reload, or the master's death.
+                if not self._worker.alive or os.getppid() != self._worker.ppid:
+                    return Order.STOPPED
+
+    def _hurried_within(self, seconds: float) -> bool:
+        """Wait; True as soon as QUIT comes. Any other order changes nothing."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            try:
+                if self._orders.get(timeout=left) is Order.QUIT:
+                    return True
+            except queue.Empty:
+                break
+        return False
+
+
+def stop_serving(worker: Any) -> None:
+    """On the loop: take the connections that are made already, refuse all others, and have the loop end."""
+    for listener in worker.sockets:
+        waiting = select.poll()
+        waiting.register(listener, select.POLLIN)
+        for _ in range(worker.cfg.backlog):
+            if not waiting.poll(0) or worker.nr_conns >= worker.worker_connections:
+                break
+            worker.accept(listener)
+    worker.alive = False
+    worker.set_accept_enabled(False)
+    for listener in worker.sockets:
+        # gunicorn would keep it open to the end: who connects now would not be refused, but wait in vain.
+        listener.close()
+    for conn in worker.pending_conns:  # connections on which no byte has come: on the stock worker only
+        conn.timeout = min(conn.timeout, time.monotonic() + LINGER_SECONDS)
+
+
+def within(seconds: float, action: Callable[[], None]) -> None:
+    """Run `action` in a thread, and go on without it after `seconds`."""
+    thread = threading.Thread(target=action, name=f"leaving-{action.__name__}", daemon=True)
+    thread.start()
+    thread.join(seconds)

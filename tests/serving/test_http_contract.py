@@ -1,0 +1,145 @@
+import email.utils
+import itertools
+import json
+import re
+import time
+import unittest
+
+from tests.serving.service import ServedTest, read_all, read_response
+
+PROBES = ("/health", "/health/live", "/health/ready")
+# A field that changes no answer, and keeps the request out of the lane.
+ORDINARY = "Content-Type: text/plain\r\n"
+
+
+class HttpContract:
+    """What holds on every worker class."""
+
+    environment = {"READINESS_REQUIRES": "ai_service", "CHECK_MAX_AGE_SECONDS": "0.1", "PROBE_WAIT_SECONDS": "0.25"}
+
+    def setUp(self):
+        self.stand_in.status = 200
+        self.service.wait_for(lambda: self.service.json("/health")["status"] == "healthy", "healthy")
+
+    def be_unhealthy(self):
+        self.stand_in.status = 500
+        self.service.wait_for(lambda: self.service.json("/health")["status"] == "unhealthy", "unhealthy")
+
+    def test_health_has_the_five_fields_and_the_time_of_the_answer(self):
+        before = int(time.time() * 1000)
+        status, headers, body = self.service.get("/health")
+        answer = json.loads(body)
+        self.assertEqual(["status", "timestamp", "version", "service", "dependencies"], list(answer))
+        self.assertEqual({"ai_service": "connected", "mongodb": "connected"}, answer["dependencies"])
+        self.assertTrue(before <= answer["timestamp"] <= time.time() * 1000)
+        self.assertEqual((200, "application/json", "no-store"), (status, headers["content-type"], headers["cache-control"]))
+
+    def test_a_lost_dependency_is_told_by_status_code_and_by_name(self):
+        self.be_unhealthy()
+        status, _, body = self.service.get("/health")
+        self.assertEqual((503, "disconnected"), (status, json.loads(body)["dependencies"]["ai_service"]))
+        status, _, body = self.service.get("/health/ready")
+        self.assertEqual((503, {"status": "not ready", "missing": ["ai_service"]}), (status, json.loads(body)))
+        self.assertEqual(200, self.service.get("/health/live")[0])
+
+    def test_a_lone_probe_gets_a_fresh_answer(self):
+        self.service.get("/health")
+        checked = self.service.json("/health/details")["checks"]["ai_service"]["checked_at"]
+        self.service.wait_for(lambda: time.time() * 1000 > checked + 500, "an older result")
+        asked = int(time.time() * 1000)
+        self.assertEqual("healthy", self.service.json("/health")["status"])
+        self.assertGreaterEqual(self.service.json("/health/details")["checks"]["ai_service"]["checked_at"], asked - 1)
+        self.assertLess(checked, asked)
+
+    def test_each_way_of_asking_gets_the_same_answer_header_for_header(self):
+        for make in (lambda: None, self.be_unhealthy):
+            make()
+            for method, path, minor, connection in itertools.product(
+                ("GET", "HEAD"), PROBES, (0, 1), ("", "Connection: close\r\n", "Connection: keep-alive\r\n"),
+            ):
+                line = f"{method} {path} HTTP/1.{minor}\r\n"
+                with self.subTest(line, connection=connection):
+                    one, other = (
+                        self.ask(f"{line}Host: a\r\n{connection}{field}\r\n") for field in ("", ORDINARY)
+                    )
+                    self.assertEqual(*map(masked, (one, other)))
+                    for answer in (one, other):
+                        date = re.search(rb"Date: ([^\r]*)", answer)[1].decode()
+                        self.assertLessEqual(abs(email.utils.mktime_tz(email.utils.parsedate_tz(date)) - time.time()), 3)
+
+    def ask(self, request):
+        """All that comes back; where the connection is kept, one answer, and the next works on it."""
+        with self.service.connect() as sock:
+            sock.sendall(request.encode())
+            if b"keep-alive" in (answer := sock.recv(65536)).partition(b"\r\n\r\n")[0]:
+                sock.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                self.assertIn(b"alive", rest := read_all(sock))
+                return answer + rest.partition(b"HTTP/1.1 200 OK")[0]
+            return answer + read_all(sock)
+
+    def test_a_connection_serves_probes_and_others_in_turn(self):
+        with self.service.connect() as sock:
+            for path in ("/health", "/health/details", "/health/live", "/nothing", "/health/ready", "/health"):
+                sock.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+                head, _ = read_response(sock)
+                self.assertTrue(head.startswith(b"HTTP/1.1 404" if path == "/nothing" else b"HTTP/1.1 200"), head)
+
+    def test_pipelined_requests_are_answered_in_order(self):
+        paths = ("/health/live", "/nothing", "/health/ready", "/health/live")
+        requests = "".join(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n" for path in paths)
+        received = self.service.send(requests.encode() + b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        self.assertEqual(
+            [b"200 OK", b"404 NOT FOUND", b"200 OK", b"200 OK", b"200 OK"], re.findall(rb"HTTP/1.1 ([^\r]*)\r\n", received)
+        )
+
+    def test_errors_are_problem_json_and_a_crash_ends_nothing_but_its_request(self):
+        worker = self.service.worker_pid()
+        for path, status, title in (
+            ("/nothing", 404, "Not Found"), *((f"/end/{how}", 500, "Internal server error")
+                                              for how in ("crash", "exit", "interrupt", "close")),
+        ):
+            with self.subTest(path):
+                got, headers, body = self.service.get(path)
+                self.assertEqual((status, "application/problem+json"), (got, headers["content-type"]))
+                self.assertEqual({"type": "about:blank", "title": title, "status": status}, json.loads(body))
+        self.assertEqual(405, self.service.get("/health", "POST")[0])
+        self.assertEqual(worker, self.service.worker_pid())
+
+    def test_a_request_with_a_body_is_the_last_on_its_connection(self):
+        answer = self.service.send(b"GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12", end=True)
+        self.assertIn(b"\r\nConnection: close\r\n", answer)
+        self.assertIn(b'{"status":"alive"}', answer)
+
+    def test_a_wish_for_fresh_news_is_heard(self):
+        asked = int(time.time() * 1000)
+        self.assertEqual(200, self.service.get("/health", Cache_Control="no-cache")[0])
+        self.assertGreaterEqual(self.service.json("/health/details")["checks"]["ai_service"]["checked_at"], asked - 1)
+
+
+class TestOnTheProbeWorker(HttpContract, ServedTest):
+    """The contract, on the probe worker."""
+
+    def test_an_idle_connection_is_kept_and_a_silent_one_holds_no_thread(self):
+        """The stock worker keeps its 2 s here, and holds a thread for each new silent connection."""
+        with self.service.connect() as idle, self.service.connect(3.0) as silent:
+            idle.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
+            read_response(idle)
+            with self.assertRaises(TimeoutError):
+                silent.recv(1)
+            idle.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertIn(b"200 OK", read_response(idle)[0])
+
+
+class TestOnGthread(HttpContract, ServedTest):
+    """The contract, on gunicorn's own threaded worker."""
+
+    worker_class = "gthread"
+
+
+def masked(answer):
+    """Without what differs from one moment to the next."""
+    return re.sub(rb'(Date: |"timestamp":)[^\r,]*', rb"\1-", answer)
+
+
+if __name__ == "__main__":
+    unittest.main()
