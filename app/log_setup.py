@@ -4,29 +4,31 @@ import logging
 import logging.config
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 
 PREFIXES = {"WARNING": "WARN"}
-USERINFO = re.compile(r"(?<=://)[^/\s@'\"]+@")
-# What a terminal or a log reader may take for an order or for the end of a line.
-CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+USERINFO = re.compile(r"(?<=://)[^/\s]+@")
+# What a terminal or a log reader may take for an order or for the end of a line, and what no stream can encode.
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 SHORTEST_SECRET = 4
 
 log = logging.getLogger(__name__)
 
 
 class Redactor:
-    """Takes secrets out of text: the given ones, and the userinfo of any URL.
+    """Takes secrets out of text: the given ones, also as `repr` shows them, and the userinfo of any URL.
 
     A given secret under SHORTEST_SECRET characters would blot out half of every line; of those only what
     stands in a URL is taken out.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        long = sorted((s for s in secrets if len(s) >= SHORTEST_SECRET), key=len, reverse=True)
-        self._secrets = re.compile("|".join(map(re.escape, long))) if long else None
+        long = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
+        forms = sorted({*long, *(repr(secret)[1:-1] for secret in long)}, key=len, reverse=True)
+        self._secrets = re.compile("|".join(map(re.escape, forms))) if forms else None
 
     def __call__(self, text: str) -> str:
         text = USERINFO.sub("***@", text)
@@ -43,13 +45,13 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One record; what is not printable in it is escaped, so that no value can forge a line."""
         level = PREFIXES.get(record.levelname, record.levelname)
-        head = f"{level}: {self.formatTime(record, self.datefmt)} {_escaped(record.getMessage())}"
-        lines = [head]
+        lines = [self._redact(record.getMessage())]
         if record.exc_info:
-            lines += self.formatException(record.exc_info).split("\n")
+            lines += self._redact(self.formatException(record.exc_info)).split("\n")
         if record.stack_info:
-            lines += self.formatStack(record.stack_info).split("\n")
-        return self._redact("\n\t".join([head, *map(_escaped, lines[1:])]))
+            lines += self._redact(self.formatStack(record.stack_info)).split("\n")
+        text = "\n\t".join(_escaped(line, _as_python) for line in lines)
+        return f"{level}: {self.formatTime(record, self.datefmt)} {text}"
 
 
 class JsonLinesFormatter(JsonFormatter):
@@ -67,14 +69,23 @@ class JsonLinesFormatter(JsonFormatter):
         )
         self._redact = redact
 
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        """Redacted before it is quoted: a quote in a secret would hide it."""
+        return {
+            key: self._redact(value) if isinstance(value, str) else value
+            for key, value in log_data.items()
+            if value is not None
+        }
+
     def format(self, record: logging.LogRecord) -> str:
         """One record as a JSON object."""
-        return self._redact(super().format(record))
+        return _escaped(super().format(record), _as_json)
 
 
 def configure(level: str, style: str, secrets: Iterable[str]) -> None:
     """Set up logging for the whole process; `style` is `text` or `json`. Also for threads that end badly."""
     formatter = {"text": TextFormatter, "json": JsonLinesFormatter}[style]
+    no_debug = "INFO" if level == "DEBUG" else level
     logging.config.dictConfig(
         {
             "version": 1,
@@ -93,7 +104,7 @@ def configure(level: str, style: str, secrets: Iterable[str]) -> None:
             },
             "root": {"level": level, "handlers": ["stdout", "stderr"]},
             # At DEBUG each logs several lines a check.
-            "loggers": {"pymongo": {"level": "INFO"}, "urllib3": {"level": "INFO"}},
+            "loggers": {"pymongo": {"level": no_debug}, "urllib3": {"level": no_debug}},
         }
     )
     logging.captureWarnings(True)
@@ -114,5 +125,13 @@ def _log_thread_panic(args: threading.ExceptHookArgs) -> None:
     )
 
 
-def _escaped(text: str) -> str:
-    return CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
+def _escaped(text: str, escape: Callable[[str], str]) -> str:
+    return CONTROL.sub(lambda match: escape(match[0]), text)
+
+
+def _as_python(character: str) -> str:
+    return repr(character)[1:-1]
+
+
+def _as_json(character: str) -> str:
+    return f"\\u{ord(character):04x}"

@@ -5,7 +5,7 @@ import re
 import ssl
 import warnings
 from typing import Annotated, Any, NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, TypeAdapter
 from pydantic import WebsocketUrl
@@ -15,9 +15,12 @@ from pymongo import MongoClient
 DAY = 86_400
 HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 UPSTREAM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+MONGO_SCHEMES = ("mongodb://", "mongodb+srv://")
 SECRET_OPTIONS = frozenset(
     {"tlscertificatekeyfilepassword", "authmechanismproperties", "proxypassword"}
 )
+OPTION = re.compile(r"([^&;=]+)=([^&;]*)")
+SESSION_TOKEN = re.compile(r"(?<=AWS_SESSION_TOKEN:)[^,]+")
 MASK = "***"
 
 
@@ -57,10 +60,12 @@ def _host(value: str) -> str:
 
 def _url(value: str, kind: Any) -> str:
     parts = urlsplit(value)
-    # Stricter than the library, which would read http:///x as http://x
-    if "://" not in value or not parts.hostname or parts.fragment or " " in value:
+    # Stricter than the library, which would read http:///x as http://x, and http://a\b as http://a/b
+    if "://" not in value or not parts.hostname or parts.fragment or {" ", "\\"} & set(value):
         raise ValueError("no scheme, no host, or a fragment")
-    TypeAdapter(kind).validate_python(value)
+    _host(TypeAdapter(kind).validate_python(value).host.strip("[]"))
+    if parts.port == 0:
+        raise ValueError("no port")
     return value
 
 
@@ -72,6 +77,8 @@ def _http_url(value: SecretStr) -> SecretStr:
 
 
 def _mongo_uri(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(MONGO_SCHEMES):
+        raise ValueError("no scheme")  # the driver would take a bare host name
     # The driver is the judge of its own options; unconnected, it resolves and opens nothing.
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -88,6 +95,12 @@ def _items(value: Any) -> Any:
     return value
 
 
+def _once(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(value)) < len(value):
+        raise ValueError("an item twice")
+    return value
+
+
 def _upstream(value: Any) -> Any:
     if not isinstance(value, str):
         return value
@@ -98,8 +111,7 @@ def _upstream(value: Any) -> Any:
 
 
 def _upstreams(value: tuple[Upstream, ...]) -> tuple[Upstream, ...]:
-    if len({upstream.name for upstream in value}) < len(value):
-        raise ValueError("a name twice")
+    _once(tuple(upstream.name for upstream in value))
     return value
 
 
@@ -132,7 +144,7 @@ def _level(value: Any) -> Any:
 
 
 Tidy = BeforeValidator(_tidy)
-Text = Annotated[str, Tidy, AfterValidator(_filled), MayBe("a text that is not empty")]
+Text = Annotated[str, Tidy, AfterValidator(_filled), MayBe("a text that is not empty, without white space around it")]
 Host = Annotated[str, Tidy, AfterValidator(_host), MayBe("an IP address or a host name")]
 Port = Annotated[int, Tidy, Field(ge=1, le=65535), MayBe("a port, 1 to 65535")]
 Count = Annotated[int, Tidy, Field(ge=1), MayBe("a whole number, at least 1")]
@@ -174,17 +186,16 @@ Token = Annotated[
 ]
 Level = BeforeValidator(_level)
 Items = BeforeValidator(_items)
+Once = AfterValidator(_once)
 
 
 def mask_url(url: str) -> str:
     """`url` without its userinfo and without what in its query may be secret."""
     base, question, query = url.partition("?")
     base = re.sub(r"//.*@", f"//{MASK}@", base)
-    if base.startswith("mongodb"):
-        query = re.sub(
-            r"([^&;=]+)=([^&;]*)",
-            lambda pair: f"{pair[1]}={MASK}" if pair[1].lower() in SECRET_OPTIONS else pair[0],
-            query,
+    if base.startswith(MONGO_SCHEMES):
+        query = OPTION.sub(
+            lambda pair: f"{pair[1]}={MASK}" if pair[1].lower() in SECRET_OPTIONS else pair[0], query
         )
     elif query:
         query = MASK
@@ -196,7 +207,11 @@ def secrets_in(url: str) -> set[str]:
     base, _, query = url.partition("?")
     userinfo = base.partition("//")[2].rpartition("@")[0]
     found = {userinfo.partition(":")[2]}
-    found |= {v for k, v in parse_qsl(query.replace(";", "&")) if k.lower() in SECRET_OPTIONS}
-    if not base.startswith("mongodb"):
+    if base.startswith(MONGO_SCHEMES):
+        options = {value for name, value in OPTION.findall(query) if name.lower() in SECRET_OPTIONS}
+        found |= options | {token for value in options for token in SESSION_TOKEN.findall(unquote_plus(value))}
+    else:
         found.add(query)
-    return {text for secret in found for text in (secret, unquote(secret)) if text}
+    return {
+        text for secret in found for text in (secret, unquote(secret), unquote_plus(secret)) if text
+    }

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from app.health.answers import ProbeAnswers
+from app.health.answers import Answer, ProbeAnswers
 from app.health.report import Report, to_json
 from app.health.watch import HealthWatch
 from app.web.responses import json_response
@@ -22,8 +22,8 @@ def create_health_blueprint(
 ) -> Blueprint:
     """`/health`, `/health/live`, `/health/ready` and `/health/details`.
 
-    `facts` gives what the details hold beside the checks. All answer GET and HEAD, JSON, never stored. Of
-    these only readiness and health can make a request wait, and only as the probe's rule says.
+    `facts` gives what the details hold beside the checks. All answer GET and HEAD, JSON, never stored. All
+    but liveness can make a request wait, as the probe's rule says.
     """
     routes = Blueprint("health", __name__)
 
@@ -38,22 +38,26 @@ def create_health_blueprint(
         return int(wall() * 1000)
 
     def report() -> Report:
-        if request.cache_control.no_cache:
+        if any(directive.lower() == "no-cache" for directive in request.cache_control):
             return watch.probe_fresh()
         return watch.probe()
+
+    def answered(rule: str, answer: Answer) -> Response:
+        answers.count(rule, answer.status)
+        return json_response(*answer)
 
     @route("/health")
     def health() -> Response:
         known = report()
-        return json_response(*answers.health(known, now()))
+        return answered("/health", answers.health(known, now()))
 
     @route("/health/live")
     def live() -> Response:
-        return json_response(*answers.live())
+        return answered("/health/live", answers.live())
 
     @route("/health/ready")
     def ready() -> Response:
-        return json_response(*answers.ready(report()))
+        return answered("/health/ready", answers.ready(report()))
 
     @route("/health/details")
     def details() -> Response:

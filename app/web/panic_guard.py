@@ -38,6 +38,8 @@ class PanicGuard:
             raise
         except BaseException as error:
             _log_panic(error)
+            if held.write is not None:
+                raise _broken_off() from None
             return self._response(environ, start_response)
         body = _GuardedBody(chunks, held)
         if body.begin():
@@ -102,13 +104,15 @@ class _GuardedBody:
 
     def __iter__(self) -> Iterator[bytes]:
         yield from self._first
-        try:
-            yield from self._iterator
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            _log_panic(error)
-            raise _broken_off() from None
+        while True:
+            try:
+                chunk = next(self._iterator)
+            except StopIteration:
+                return
+            except BaseException as error:
+                _log_panic(error)
+                raise _broken_off() from None
+            yield chunk
 
     def close(self) -> None:
         close = getattr(self._chunks, "close", None)

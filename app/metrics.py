@@ -1,0 +1,193 @@
+"""What is measured, for Prometheus: names and units as its guidelines ask, in a registry of our own."""
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import product
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from app.connections.connection import Direction, State
+from app.connections.monitor import Monitor
+from app.connections.registry import Registry
+from app.connections.tally import Tally
+from app.health.checks import Reason
+from app.health.probe_state import Told
+from app.health.record import status_of
+from app.health.watch import HealthWatch
+
+PREFIX = "server_health"
+# A check takes at most CHECK_TIMEOUT_SECONDS, which is at most 5: no duration is beyond the last bucket.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+NO_REASON = "none"  # an empty label would be no label at all
+# The two that no check ends with.
+NOT_CHECKED = (Reason.PENDING, Reason.STALE)
+# Clients of ours are connected or gone: we never dial them.
+INBOUND_STATES = (State.CONNECTED, State.CLOSED)
+# The first five refuse a WebSocket, the last two any connection.
+REFUSALS = ("handshake", "token", "origin", "capacity", "closing", "busy", "evicted")
+
+
+class Metrics:
+    """Everything that `/metrics` tells, all of it there from the start, as zero.
+
+    What happens is counted as it happens; what holds is read when it is asked for. `reconnects` and `probes`
+    are counts kept by others: by outcome, and by route and status code.
+    """
+
+    content_type = CONTENT_TYPE_PLAIN_0_0_4
+
+    def __init__(
+        self,
+        watch: HealthWatch,
+        registry: Registry,
+        monitor: Monitor,
+        *,
+        reconnects: Tally,
+        probes: Callable[[], Mapping[tuple[str, int], int]],
+        draining: Callable[[], bool],
+    ) -> None:
+        # Each counter would else bring a second series, with the time when it was made.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._registry = CollectorRegistry()
+        self._registry.register(_Holding(watch, registry, monitor, reconnects, probes, draining))
+        watch.listen(_Checks(watch.dependencies, self._registry))
+        ProcessCollector(registry=self._registry)
+
+    def render(self) -> bytes:
+        """The metrics of this moment in Prometheus' text format 0.0.4. Waits for nothing."""
+        return generate_latest(self._registry)
+
+
+class _Checks:
+    """A listener that counts what the checks bring."""
+
+    def __init__(self, dependencies: Iterable[str], registry: CollectorRegistry) -> None:
+        self._durations = Histogram(
+            f"{PREFIX}_check_duration_seconds",
+            "How long checks took; one past its deadline counts as the deadline.",
+            ["dependency"], buckets=BUCKETS, registry=registry,
+        )
+        self._ended = Counter(
+            f"{PREFIX}_checks_total", "Checks that have ended, and why the answer was no.",
+            ["dependency", "result", "reason"], registry=registry,
+        )
+        self._turns = Counter(
+            f"{PREFIX}_dependency_state_changes_total",
+            "Turns from connected to disconnected or back; the first result is none.",
+            ["dependency"], registry=registry,
+        )
+        ends = [None, *(reason for reason in Reason if reason not in NOT_CHECKED)]
+        for dependency in dependencies:
+            self._durations.labels(dependency)
+            self._turns.labels(dependency)
+            for reason in ends:
+                self._ended.labels(dependency, status_of(reason), reason or NO_REASON)
+
+    def __call__(self, told: Told) -> None:
+        before, after, outcome = told
+        name = after.dependency
+        if outcome is not None:
+            self._durations.labels(name).observe(outcome.latency)
+            self._ended.labels(name, status_of(outcome.reason), outcome.reason or NO_REASON).inc()
+        if after.status != before.status and before.reason is not Reason.PENDING:
+            self._turns.labels(name).inc()
+
+
+class _Holding(Collector):
+    """Reads, at each scrape, what others know."""
+
+    def __init__(
+        self,
+        watch: HealthWatch,
+        registry: Registry,
+        monitor: Monitor,
+        reconnects: Tally,
+        probes: Callable[[], Mapping[tuple[str, int], int]],
+        draining: Callable[[], bool],
+    ) -> None:
+        self._watch = watch
+        self._registry = registry
+        self._monitor = monitor
+        self._reconnects = reconnects
+        self._probes = probes
+        self._draining = draining
+
+    def collect(self) -> Iterable[Metric]:
+        report = self._watch.current()
+        identity = report.identity
+        yield InfoMetricFamily(
+            f"{PREFIX}_build", "Which service reports, as it is set.",
+            {"version": identity.version, "service": identity.service},
+        )
+        yield _gauge("up", "Whether all dependencies are connected: 1 or 0.", report.healthy)
+        yield _gauge("draining", "Whether the service is leaving: 1 or 0.", self._draining())
+        up = _labelled("dependency_up", "Whether the dependency is connected: 1 or 0.", "dependency")
+        success = _labelled(
+            "dependency_last_success_timestamp_seconds",
+            "When the last check began that found it connected; 0: none yet.", "dependency",
+        )
+        for record in report.records:
+            up.add_metric([record.dependency], record.connected)
+            success.add_metric([record.dependency], (record.last_success or 0) / 1000)
+        yield up
+        yield success
+        yield self._connections()
+        yield _counter(
+            "reconnects", "Attempts to dial an upstream; gave_up: all attempts of a round failed.",
+            ["outcome"], {(name,): n for name, n in self._reconnects.snapshot().items()},
+        )
+        refused = dict.fromkeys(REFUSALS, 0) | self._registry.refused.snapshot()
+        yield _counter(
+            "connections_refused", "Connections of clients that were not let in, or had to make room.",
+            ["cause"], {(cause,): n for cause, n in refused.items()},
+        )
+        yield _counter(
+            "probes", "Probes answered.", ["route", "code"],
+            {(route, str(code)): n for (route, code), n in self._probes().items()},
+        )
+        yield _gauge(
+            "monitor_last_sweep_timestamp_seconds",
+            "When all WebSocket connections were last looked at; 0: not yet.",
+            (self._monitor.last_sweep or 0) / 1000,
+        )
+
+    def _connections(self) -> Metric:
+        possible = [*product([Direction.OUTBOUND], State), *product([Direction.INBOUND], INBOUND_STATES)]
+        counts = dict.fromkeys(possible, 0) | self._registry.counts()
+        family = GaugeMetricFamily(
+            f"{PREFIX}_connections", "WebSocket connections: outbound to upstreams, inbound from clients.",
+            labels=["direction", "state"],
+        )
+        for labels, count in counts.items():
+            family.add_metric(labels, count)
+        return family
+
+
+def _gauge(name: str, documentation: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"{PREFIX}_{name}", documentation, value)
+
+
+def _labelled(name: str, documentation: str, label: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"{PREFIX}_{name}", documentation, labels=[label])
+
+
+def _counter(
+    name: str, documentation: str, labels: list[str], counts: Mapping[tuple[str, ...], int]
+) -> Metric:
+    family = CounterMetricFamily(f"{PREFIX}_{name}", documentation, labels=labels)
+    for values, count in counts.items():
+        family.add_metric(values, count)
+    return family

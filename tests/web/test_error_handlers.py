@@ -1,0 +1,217 @@
+"""Errors as problem+json, and panic recovery, in Flask and under a real gunicorn."""
+
+import contextlib
+import http.client
+import pathlib
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import unittest
+
+from websockets.sync.client import connect
+
+from tests.web.crashing_app import ERRORS, SECRET, create_app
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+SECONDS = 30.0
+PROBLEM = b'{"type":"about:blank","title":"Internal server error","status":500}\n'
+CRASHES = (
+    *(f"/raise/{name}" for name in ERRORS),
+    # A generator cannot raise StopIteration: Python makes a RuntimeError of it.
+    *(f"/first_chunk/{name}" for name in ERRORS),
+    "/recursion", "/none", "/before_request", "/after_request", "/teardown_request", "/error_handler",
+)
+
+
+class ErrorsTest(unittest.TestCase):
+    """4xx and what is raised on purpose: answered, not logged."""
+
+    def setUp(self):
+        self.client = create_app().test_client()
+
+    def test_are_problems_with_the_phrase_of_their_code_as_title(self):
+        for path, status, title in (
+            ("/absent", 404, "Not Found"), ("/abort/400", 400, "Bad Request"), ("/abort/401", 401, "Unauthorized"),
+            ("/abort/403", 403, "Forbidden"), ("/abort/413", 413, "Request Entity Too Large"),
+            ("/abort/429", 429, "Too Many Requests"), ("/abort/503", 503, "Service Unavailable"),
+        ):
+            with self.subTest(path), self.assertNoLogs():
+                response = self.client.get(path)
+                self.assertEqual(response.status_code, status)
+                self.assertEqual(response.content_type, "application/problem+json")
+                self.assertEqual(response.headers["Cache-Control"], "no-store")
+                self.assertEqual(
+                    response.get_json(), {"type": "about:blank", "title": title, "status": status}
+                )
+
+    def test_an_internal_server_error_raised_on_purpose_looks_like_a_crash(self):
+        with self.assertNoLogs():
+            response = self.client.get("/abort/500")
+        self.assertEqual((response.status_code, response.data), (500, PROBLEM))
+
+    def test_headers_that_belong_to_the_error_stay(self):
+        response = self.client.post("/none")
+        self.assertEqual(response.status_code, 405)
+        self.assertEqual(set(response.headers["Allow"].split(", ")), {"GET", "HEAD", "OPTIONS"})
+        self.assertEqual(response.headers.getlist("Content-Type"), ["application/problem+json"])
+        self.assertEqual(response.headers.getlist("Content-Length"), [str(len(response.data))])
+
+    def test_a_head_request_gets_the_headers_only(self):
+        response = self.client.head("/absent")
+        self.assertEqual((response.status_code, response.data), (404, b""))
+        self.assertEqual(response.content_type, "application/problem+json")
+
+    def test_a_redirect_is_no_error(self):
+        response = self.client.get("/slashed")
+        self.assertEqual(response.status_code, 308)
+        self.assertTrue(response.headers["Location"].endswith("/slashed/"))
+
+
+class CrashTest(unittest.TestCase):
+    """Logged once, answered 500."""
+
+    def assert_crash(self, app, path, method="GET"):
+        with self.assertLogs() as logged:
+            response = app.test_client().open(path, method=method)
+        self.assertEqual((response.status_code, response.content_type), (500, "application/problem+json"))
+        self.assertEqual(response.data, b"" if method == "HEAD" else PROBLEM)
+        self.assertEqual(response.headers["Cache-Control"], "no-store")
+        self.assertNotIn(SECRET, str(response.headers))
+        panics = [entry for entry in logged.records if entry.getMessage().startswith("panic: ")]
+        self.assertEqual(len(panics), 1, logged.output)
+        self.assertIsNotNone(panics[0].exc_info[2])
+        return [entry for entry in logged.records if entry not in panics]
+
+    def test_each_is_one_panic_and_one_problem(self):
+        for path in CRASHES:
+            with self.subTest(path):
+                others = self.assert_crash(create_app(), path)
+                if path != "/after_request":
+                    self.assertEqual(others, [])
+
+    def test_an_after_request_function_fails_twice_and_flask_tells_of_the_second_time(self):
+        """It is called again, for the response that tells of the first."""
+        (other,) = self.assert_crash(create_app(), "/after_request")
+        self.assertTrue(other.getMessage().startswith("Request finalizing failed"))
+
+    def test_a_head_request_is_answered_likewise(self):
+        for path in ("/raise/ValueError", "/raise/SystemExit"):
+            with self.subTest(path):
+                self.assertEqual(self.assert_crash(create_app(), path, "HEAD"), [])
+
+    def test_debugging_and_testing_do_not_change_that(self):
+        for flag in ("debug", "testing"):
+            for path in ("/raise/ValueError", "/none", "/teardown_request"):
+                with self.subTest(flag, path=path):
+                    app = create_app()
+                    setattr(app, flag, True)
+                    self.assertEqual(self.assert_crash(app, path), [])
+
+
+class Gunicorn:
+    """The crashing application under a real gunicorn; `lines` is what it has logged so far."""
+
+    def __enter__(self):
+        self._process = subprocess.Popen(
+            [
+                sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--threads", "8",
+                "--bind", "127.0.0.1:0", "--no-control-socket", "tests.web.crashing_app:serve()",
+            ],
+            cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )
+        self.lines = []
+        self._ports = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        self.port = self._ports.get(timeout=SECONDS)
+        assert self.port, self.lines
+        return self
+
+    def _read(self):
+        for line in self._process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            if found := re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", line):
+                self._ports.put(int(found[1]))
+        self._ports.put(None)  # it has ended
+
+    def __exit__(self, *_):
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(SECONDS)
+        finally:
+            self._process.kill()
+            self._process.wait()
+            self._reader.join()
+            self._process.stdout.close()
+
+    def get(self, path, connection=None):
+        if connection is None:
+            with contextlib.closing(self.connect()) as connection:
+                return self.get(path, connection)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.headers["Content-Type"], response.read()
+
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+
+
+class RealServerTest(unittest.TestCase):
+    """No crash ends the worker or is noticed by anyone else."""
+
+    def test_the_worker_survives_all_of_them_and_parallel_requests_do_not_notice(self):
+        with Gunicorn() as server:
+            status, _, pid = server.get("/pid")
+            self.assertEqual(status, 200)
+            with self.watchers(server, pid) as unharmed:
+                for path in CRASHES:
+                    with self.subTest(path):
+                        self.assertEqual(server.get(path), (500, "application/problem+json", PROBLEM))
+                for name in ("ValueError", "SystemExit", "KeyboardInterrupt", "GeneratorExit"):
+                    with self.subTest("/second_chunk", name=name):
+                        with self.assertRaises(http.client.IncompleteRead) as cut:
+                            server.get(f"/second_chunk/{name}")
+                        self.assertEqual(cut.exception.partial, b"a")
+                with connect(f"ws://127.0.0.1:{server.port}/ws") as socket:
+                    socket.send("hello")
+                    self.assertEqual(socket.recv(SECONDS), "hello")
+            self.assertGreater(unharmed(), 0)
+            self.assertEqual(server.get("/pid")[2], pid)
+        panics = [line for line in server.lines if line.startswith("ERROR: ")]
+        self.assertEqual(sum(" panic: " in line for line in panics), len(CRASHES) + 4)
+        self.assertEqual(len(panics), len(CRASHES) + 4 + 1)  # the second one of after_request
+        # In gunicorn's own words there is nothing to tell but that it came and went.
+        self.assertEqual([line for line in server.lines if re.search(r"\[(WARNING|ERROR|CRITICAL)\]", line)], [])
+        self.assertEqual(sum("Booting worker" in line for line in server.lines), 1)
+
+    @contextlib.contextmanager
+    def watchers(self, server, pid, number=3):
+        """Clients that ask all the time; yields a function that says how many answers, all good, they got."""
+        over = threading.Event()
+        answers, failures = [], []
+
+        def ask():
+            try:
+                while not over.is_set():
+                    with contextlib.closing(server.connect()) as connection:
+                        for _ in range(20):
+                            answer = server.get("/pid", connection)
+                            if answer[0] != 200 or answer[2] != pid:
+                                failures.append(answer)
+                            answers.append(answer)
+            except Exception as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=ask) for _ in range(number)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield lambda: len(answers)
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join(SECONDS)
+        self.assertEqual(failures, [])
