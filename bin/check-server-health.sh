@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# usage: check-server-health.sh [-u URL] [-t SECONDS]
+# Asks a server whether it is healthy (http://localhost:8080/health), for 5 seconds at most, all in all; -t takes a
+# number above 0. Needs bash 4.4 and curl or wget, and takes jq if it is there. Proxies, redirects and what the user has
+# set up for curl and wget are left out.
+# Prints "Server is healthy", or "Server is unhealthy" and "Response: " with what came, as one line of printable ASCII.
+# Exit status: 0 healthy: success in HTTP, and one JSON object whose status is "healthy"
+#              1 unhealthy, unreachable, late, not JSON or over 32 KiB
+#              2 wrong usage, or neither curl nor wget is there
+set -euo pipefail
+LC_ALL=C # bytes, not characters: to count, and to know what is printable
+
+readonly LIMIT=32768
+url=http://localhost:8080/health
+seconds=5
+
+fail() {
+  printf 'check-server-health.sh: %s\n' "$1" >&2
+  exit 2
+}
+
+# says_healthy TEXT: it is one JSON object whose "status" is "healthy". Without jq, what this service does not send is
+# refused: a key of that object with an escape, which could spell "status"; more than 9 levels or 1000 parts, for time.
+says_healthy() {
+  if command -v jq >/dev/null; then
+    jq -se 'length == 1 and (.[0] | type == "object" and .status == "healthy")' <<<"$1" >/dev/null 2>&1
+    return
+  fi
+  local rest=$1 token='' last='' key='' status='' depth=0 parts=0
+  local -a inside=('') # of each open container: s for a string, v for another value, and its punctuation
+  local string='"[^"\[:cntrl:]]*(\\(["\/bfnrt]|u[[:xdigit:]]{4})[^"\[:cntrl:]]*)*"'
+  local number='-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9]+)?'
+  local next=$'^[ \t\r\n]*'"($string|$number|true|false|null|[][{}:,])"
+  local container='^([{](s:[sv](,s:[sv])*)?[}]|[[]([sv](,[sv])*)?[]])$'
+  # A look at the next few characters mostly does; to look through all of them each time takes seconds.
+  while ((parts++ < 1000)) && [[ ${rest:0:99} =~ $next && ${#BASH_REMATCH} -lt 99 || $rest =~ $next ]]; do
+    token=${BASH_REMATCH[1]} rest=${rest:${#BASH_REMATCH}}
+    case $token in
+      '{' | '[')
+        ((++depth < 10)) || return 1
+        inside[depth]=$token
+        ;;
+      '}' | ']')
+        [[ ${inside[depth]}$token =~ $container ]] || return 1
+        depth=$((depth - 1))
+        inside[depth]+=v
+        ;;
+      '"'*) inside[depth]+=s ;;
+      : | ,) inside[depth]+=$token ;;
+      *) inside[depth]+=v ;;
+    esac
+    if ((depth == 1)) && [[ $token == : ]]; then
+      key=$last
+      [[ $key != *\\* ]] || return 1
+      [[ $key != '"status"' ]] || status='' # of two, the last one counts
+    elif ((depth == 1)) && [[ $last == : && $key == '"status"' ]]; then
+      status=$token
+    fi
+    last=$token
+  done
+  [[ $status == '"healthy"' && ${inside[0]} == v && $depth == 0 && $rest =~ ^[[:space:]]*$ ]]
+}
+
+while getopts :u:t:h option; do
+  case $option in
+    u) url=$OPTARG ;;
+    t) seconds=$OPTARG ;;
+    h) echo 'usage: check-server-health.sh [-u URL] [-t SECONDS]' && exit ;;
+    :) fail "-$OPTARG wants a value" ;;
+    *) fail "no option -$OPTARG; usage: [-u URL] [-t SECONDS]" ;;
+  esac
+done
+((OPTIND > $#)) || fail 'too many arguments; usage: [-u URL] [-t SECONDS]'
+[[ $url =~ ^https?://[^[:space:][:cntrl:]]+$ ]] || fail '-u wants a URL that begins with http:// or https://'
+[[ $seconds =~ ^([0-9]{1,9}([.][0-9]+)?|[.][0-9]+)$ && $seconds =~ ^[0-9]*[1-9]|[.][0-9]{0,5}[1-9] ]] ||
+  fail '-t wants a number of seconds above 0'
+
+if command -v curl >/dev/null; then
+  client=(curl -q -s --globoff --noproxy '*' -w '\n%{http_code}' "$url")
+elif ! command -v wget >/dev/null; then
+  fail 'neither curl nor wget is there'
+elif [[ $(wget --help 2>&1) == *--content-on-error* ]]; then
+  client=(wget --no-config --no-netrc --no-hsts --no-proxy --max-redirect=0 --tries=1 --content-on-error -qO- "$url")
+else # BusyBox: keeps the body of an error to itself
+  client=(wget -Y off -qO- "$url")
+fi
+
+# wget limits the time of each read, not of all: `read` limits time and size, whoever the client is.
+exec 3< <(exec "${client[@]}" </dev/null 2>/dev/null)
+pid=$!
+trap 'kill "$pid" 2>/dev/null || true' EXIT
+success=false problem='' ended=0
+IFS= read -r -d '' -n "$((LIMIT + 4))" -t "$seconds" body <&3 || ended=$? # 4: curl's line with the HTTP status
+if ((ended > 128)); then
+  problem="not whole within $seconds s"
+elif ((ended == 0)); then # more follows the limit, or a NUL
+  problem="not text of $((LIMIT / 1024)) KiB at most"
+else
+  status=0
+  wait "$pid" || status=$?
+  if [[ ${client[0]} == curl ]]; then
+    [[ ${body##*$'\n'} != 2?? ]] || success=true
+    body=${body%$'\n'*}
+  elif ((status == 8)); then # wget's word for an HTTP error
+    status=0
+  else
+    success=true
+  fi
+  ((status == 0)) || problem="${client[0]}: exit status $status"
+fi
+
+if [[ $success == true && -z $problem ]] && says_healthy "$body"; then
+  echo 'Server is healthy'
+  exit 0
+fi
+shown=${body//[$'\t\r\n']/ }
+shown=${shown//[^[:print:]]/?} # a terminal obeys control characters
+shown=${shown%"${shown##*[! ]}"}
+[[ -z $problem ]] || shown+="${shown:+ }($problem)"
+printf 'Server is unhealthy\nResponse: %s\n' "$shown"
+exit 1

@@ -1,0 +1,101 @@
+"""A Docker Engine, driven by its command line, and this checkout's containers on it."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+import unittest
+import uuid
+from pathlib import Path
+
+import requests
+
+ROOT = Path(__file__).parents[2]
+BUILD_SECONDS = 900  # the first build fetches packages
+UNSET = ("MONGO_URI", "AI_SERVICE_URL", "SERVER_ADDRESS", "COMPOSE_FILE", "COMPOSE_PROJECT_NAME")
+
+
+def docker(*arguments, timeout=120, **environment):
+    """The standard output of a docker command; AssertionError with its complaint if it fails."""
+    inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
+    ran = subprocess.run(
+        ["docker", *arguments], cwd=ROOT, env=inherited | environment, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=timeout,
+    )
+    if ran.returncode:
+        raise AssertionError(f"docker {' '.join(arguments)}: {ran.stderr or ran.stdout}")
+    return ran.stdout.strip()
+
+
+def need_engine():
+    """Skip, in CI too, where no engine with Compose answers: a machine may have none, and .ci/run says so."""
+    if not shutil.which("docker"):
+        raise unittest.SkipTest("no docker command")
+    for command in ("version",), ("compose", "version"):
+        try:
+            docker(*command)
+        except AssertionError as error:
+            raise unittest.SkipTest(str(error)) from None
+
+
+def inspect(name):
+    """What the engine knows of an image or a container."""
+    return json.loads(docker("inspect", name))[0]
+
+
+def eventually(condition, seconds):
+    """Wait until `condition()` is true and give it back; AssertionError if that takes too long."""
+    end = time.monotonic() + seconds
+    pause = threading.Event()
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f"not in {seconds} s")
+        pause.wait(0.1)
+    return value
+
+
+class Project:
+    """docker-compose.yml under a name of its own and on a free port, gone without a trace after `down`.
+
+    `files` are further Compose files, laid over it.
+    """
+
+    def __init__(self, *files):
+        self.name = f"server-health-test-{uuid.uuid4().hex[:8]}"
+        self._options = ["compose", "-p", self.name]
+        for file in ("docker-compose.yml", *files):
+            self._options += ["-f", str(file)]
+
+    def compose(self, *arguments, timeout=120, **environment):
+        return docker(*self._options, *arguments, timeout=timeout, SERVER_PORT="0", **environment)
+
+    def up(self, *services):
+        """Build, start, and wait until all of them are healthy, or just there if they are named."""
+        self.compose("up", "--build", "--quiet-pull", *(("-d", *services) if services else ("--wait",)),
+                     timeout=BUILD_SECONDS)  # fmt: skip
+
+    def down(self):
+        self.compose("down", "--volumes", "--rmi", "local", "--remove-orphans", "--timeout", "5")
+
+    def container(self, service):
+        """What the engine knows of its container."""
+        return inspect(self.compose("ps", "--all", "--quiet", service))
+
+    def run_in(self, service, *command):
+        """The standard output of a command in a service's container; AssertionError if it fails."""
+        return self.compose("exec", "-T", service, *command)
+
+    @property
+    def address(self):
+        """host:port where it is published; another one after each start."""
+        return self.compose("port", "server", "8080")
+
+    def health(self):
+        """(HTTP status, the JSON) of /health, or None if nobody answers."""
+        with contextlib.suppress(requests.ConnectionError, AssertionError):
+            answer = requests.get(f"http://{self.address}/health", timeout=10)
+            return answer.status_code, answer.json()
+        return None

@@ -1,0 +1,154 @@
+import json
+import subprocess
+import tempfile
+import time
+import unittest
+from contextlib import ExitStack
+from pathlib import Path
+
+import requests
+from websockets.sync.client import connect
+
+from tests.container.engine import ROOT, Project, docker, eventually, need_engine
+
+SOON = 15  # seconds within which a change must be told; the design's figures are measured elsewhere
+# Docker's own view follows after three checks, 30 s apart, which no test should wait for.
+QUICK = """
+services:
+  server:
+    healthcheck: {interval: 1s, retries: 2, start_period: 1s}
+  mongo:
+    healthcheck: {interval: 1s}
+"""
+
+
+class AloneTest(unittest.TestCase):
+    def test_the_server_waits_for_nobody_and_tells_who_is_missing(self):
+        need_engine()
+        project = Project()
+        self.addCleanup(project.down)
+        project.up("server")
+        status, body = eventually(project.health, SOON)
+        self.assertEqual((status, body["status"]), (503, "unhealthy"))
+        self.assertEqual(body["dependencies"], {"ai_service": "disconnected", "mongodb": "disconnected"})
+
+
+class ComposeTest(unittest.TestCase):
+    """`docker compose up` on a real engine; each test leaves all of it healthy."""
+
+    @classmethod
+    def setUpClass(cls):
+        need_engine()
+        folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        (folder / "quick.yml").write_text(QUICK)
+        cls.project = Project(folder / "quick.yml")
+        cls.addClassCleanup(cls.project.down)
+        cls.project.up()
+
+    def tearDown(self):
+        self.project.compose("up", "--detach")
+        self.assert_healthy()
+
+    def check(self):
+        """bin/check-server-health.sh: its exit status and what it prints."""
+        ran = subprocess.run(
+            [ROOT / "bin/check-server-health.sh", "-u", f"http://{self.project.address}/health"],
+            capture_output=True, text=True,
+        )
+        return ran.returncode, ran.stdout
+
+    def engines_view(self):
+        return self.project.container("server")["State"]["Health"]["Status"]
+
+    def assert_healthy(self):
+        eventually(lambda: (self.project.health() or [0])[0] == 200, SOON)
+        self.assertEqual(self.check(), (0, "Server is healthy\n"))
+        eventually(lambda: self.engines_view() == "healthy", SOON)
+
+    def assert_tells_of(self, missing):
+        eventually(lambda: self.project.health()[0] == 503, SOON)
+        status, printed = self.check()
+        self.assertEqual((status, printed.splitlines()[0]), (1, "Server is unhealthy"))
+        dependencies = json.loads(printed.splitlines()[1].removeprefix("Response: "))["dependencies"]
+        expected = dict.fromkeys(("ai_service", "mongodb"), "connected") | {missing: "disconnected"}
+        self.assertEqual(dependencies, expected)
+        eventually(lambda: self.engines_view() == "unhealthy", SOON)
+
+    def test_it_is_healthy(self):
+        self.assert_healthy()
+
+    def test_a_dependency_that_stops_and_comes_back_is_told(self):
+        for service, name in ("mongo", "mongodb"), ("ai-service", "ai_service"):
+            with self.subTest(service):
+                self.project.compose("stop", service)
+                self.assert_tells_of(name)
+                self.project.compose("start", service)
+                eventually(lambda: self.project.health()[0] == 200, SOON)
+
+    def test_a_dependency_that_hangs_and_goes_on_is_told(self):
+        self.project.compose("pause", "mongo")
+        try:
+            self.assert_tells_of("mongodb")
+        finally:
+            self.project.compose("unpause", "mongo")
+        eventually(lambda: self.project.health()[0] == 200, SOON)
+
+    def test_it_stops_in_good_order_and_in_time(self):
+        container = self.project.container("server")["Id"]
+        address = self.project.address
+        began = time.monotonic()
+        with subprocess.Popen(["docker", "stop", container], stdout=subprocess.DEVNULL):
+            def draining():
+                return requests.get(f"http://{address}/health/ready", timeout=5).status_code == 503
+
+            eventually(draining, 3)  # it says so first, and goes on answering
+        self.assertLess(time.monotonic() - began, 8)
+        state = self.project.container("server")["State"]
+        self.assertEqual((state["ExitCode"], state["OOMKilled"]), (0, False))
+
+    def test_the_stand_in_stops_in_time(self):
+        began = time.monotonic()
+        self.project.compose("stop", "ai-service")
+        self.assertLess(time.monotonic() - began, 5)
+
+    def test_no_service_may_more_than_it_must(self):
+        for service, uid in ("server", "10001"), ("mongo", "999"), ("ai-service", "10001"):
+            with self.subTest(service):
+                self.assertEqual(self.project.run_in(service, "id", "-u"), uid)
+                status = self.project.run_in(service, "cat", "/proc/1/status")
+                for fact in "CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1":
+                    self.assertIn(fact, status)
+                host = self.project.container(service)["HostConfig"]
+                self.assertGreater(host["Memory"], 0)
+                self.assertGreater(host["PidsLimit"], 0)
+                self.assertEqual(host["RestartPolicy"]["Name"], "unless-stopped")
+
+    def test_its_root_is_read_only_and_its_tmp_is_not(self):
+        for service in "server", "mongo":
+            with self.subTest(service):
+                self.assertTrue(self.project.container(service)["HostConfig"]["ReadonlyRootfs"])
+                self.project.run_in(service, "touch", "/tmp/note")
+        with self.assertRaisesRegex(AssertionError, "Read-only file system"):
+            self.project.run_in("server", "touch", "/srv/note")
+
+    def test_it_is_published_to_this_machine_alone(self):
+        self.assertTrue(self.project.address.startswith("127.0.0.1:"), self.project.address)
+
+    def test_its_limits_leave_room_for_all_the_websockets(self):
+        address = self.project.address
+        with ExitStack() as sockets:
+            for _ in range(96):
+                sockets.enter_context(connect(f"ws://{address}/ws", close_timeout=0))
+            self.assertEqual(self.project.health()[0], 200)
+        self.assertFalse(self.project.container("server")["State"]["OOMKilled"])
+
+    def test_the_dependencies_can_be_set_from_outside(self):
+        told = self.project.compose("config", "--format", "json", MONGO_URI="mongodb://m", AI_SERVICE_URL="http://a")
+        environment = json.loads(told)["services"]["server"]["environment"]
+        self.assertEqual(environment, {"MONGO_URI": "mongodb://m", "AI_SERVICE_URL": "http://a"})
+
+    def test_the_log_tells_of_the_changes_only(self):
+        began = docker("info", "--format", "{{.SystemTime}}")
+        for _ in range(20):
+            self.project.health()
+        self.assertEqual(self.project.compose("logs", "--since", began, "--no-log-prefix", "server"), "")

@@ -1,0 +1,78 @@
+import configparser
+import json
+import unittest
+import uuid
+
+from tests.container.engine import BUILD_SECONDS, ROOT, docker, eventually, inspect, need_engine
+
+CONTENTS = """
+import glob, json, os, shutil
+print(json.dumps({
+    "uid": os.getuid(),
+    "srv": sorted(os.listdir("/srv")),
+    "unreadable": [p for p in glob.glob("/srv/**", recursive=True) if not os.access(p, os.R_OK)],
+    "writable": [p for p in glob.glob("/srv/**", recursive=True) + glob.glob("/opt/venv/*") if os.access(p, os.W_OK)],
+    "tests": glob.glob("/srv/**/test*", recursive=True),
+    "installers": glob.glob("/opt/venv/bin/*pip*") + glob.glob("/opt/venv/lib/*/site-packages/pip*"),
+    "compilers": [name for name in ("cc", "gcc", "g++", "make", "cargo", "git") if shutil.which(name)],
+    "caches": [p for name in ("/root/.cache", "/var/lib/apt/lists", "/var/cache/apt", "/tmp") for p in glob.glob(name + "/*")],
+    "wget": shutil.which("wget"),
+}))
+"""
+
+
+class ImageTest(unittest.TestCase):
+    """What Dockerfile builds."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        need_engine()
+        cls.image = f"server-health-test-{uuid.uuid4().hex[:8]}"
+        cls.addClassCleanup(docker, "image", "rm", "--force", cls.image)
+        docker("build", "--quiet", "--tag", cls.image, "--build-arg", "REVISION=abc", ".", timeout=BUILD_SECONDS)
+        cls.config = inspect(cls.image)["Config"]
+
+    def test_it_holds_the_service_and_no_tools_tests_or_caches(self):
+        told = docker("run", "--rm", "--entrypoint", "python", self.image, "-c", CONTENTS)
+        self.assertEqual(json.loads(told), {
+            "uid": 10001, "srv": ["app"], "unreadable": [], "writable": [], "tests": [], "installers": [],
+            "compilers": [], "caches": [], "wget": "/usr/bin/wget",
+        })
+
+    def test_its_user_is_a_number_and_not_root(self):
+        self.assertRegex(self.config["User"], r"\A[1-9]\d*:[1-9]\d*\Z")
+
+    def test_its_command_takes_no_shell(self):
+        self.assertEqual(self.config["Cmd"][0], "gunicorn")
+        self.assertEqual(list(self.config["ExposedPorts"]), ["8080/tcp"])
+
+    def test_its_health_check_has_the_times_of_the_design(self):
+        second = 10**9
+        check = self.config["Healthcheck"]
+        times = [check[name] // second for name in ("Interval", "Timeout", "StartPeriod")]
+        self.assertEqual((times, check["Retries"]), ([30, 10, 30], 3))
+
+    def test_its_labels_say_what_it_is(self):
+        labels = {name.rpartition(".")[2]: text for name, text in self.config["Labels"].items()}
+        metadata = configparser.ConfigParser()
+        metadata.read(ROOT / "setup.cfg")
+        self.assertEqual(labels["version"], metadata["metadata"]["version"])
+        self.assertEqual(labels["revision"], "abc")
+        self.assertEqual(labels["title"], metadata["metadata"]["name"])
+        self.assertEqual(labels["licenses"], metadata["metadata"]["license"])
+
+    def test_the_health_check_follows_port_and_path(self):
+        container = docker(
+            "run", "--detach", "--env", "PORT=9090", "--env", "HEALTHCHECK_PATH=/health/live",
+            "--health-interval", "1s", "--health-start-period", "0s", self.image,
+        )
+        self.addCleanup(docker, "rm", "--force", "--volumes", container)
+        eventually(lambda: inspect(container)["State"]["Health"]["Status"] == "healthy", 30)
+
+    def test_a_bad_setting_ends_it_with_2(self):
+        container = docker("create", "--env", "PORT=none", self.image)
+        self.addCleanup(docker, "rm", "--force", "--volumes", container)
+        docker("start", container)
+        self.assertEqual(docker("wait", container), "2")
