@@ -120,6 +120,12 @@ class Sender(Base):
             finally:
                 self._sending.release()
 
+    def _flush_behind_message(self) -> None:
+        """Before the wire is closed: let a message under way go out, and then our last frame."""
+        if self._sending.acquire(timeout=LINGER):
+            self._sending.release()
+        self._flush()
+
     def _end(self, code: int, message: str | None) -> bool:
         with self._ending:
             if not self.connected:

@@ -88,6 +88,7 @@ class WebSocket(Sender):
                 self._pong_due = True
                 self._say(Ping())
                 next_ping = self._clock() + self._interval
+        self._flush_behind_message()
 
     def _handle(self) -> None:
         for event in self.ws.events():
@@ -115,4 +116,5 @@ class WebSocket(Sender):
 
     def _refuse(self, code: int, message: str | None) -> None:
         if self.close(code, message):
+            self._flush_behind_message()
             self.sock.drain(LINGER)

@@ -322,6 +322,19 @@ class TestSending(InboundCase):
         self.assertEqual(client._exactly(3_000_000), b"x" * 3_000_000)
         self.assertEqual(client._exactly(3), b"\x8a\x01?")
 
+    def test_a_close_frame_is_answered_after_the_message_that_is_being_sent(self):
+        for code, breach in ((1000, frame(8, b"\x03\xe8")), (1002, frame(3))):
+            self.handler = lambda websocket: websocket.send("x" * 3_000_000)
+            with self.subTest(code):
+                client = self.raw()
+                self.assertEqual(client._exactly(10), b"\x81\x7f" + struct.pack("!Q", 3_000_000))
+                client.sock.sendall(breach)
+                eventually(lambda: self.sockets and not self.sockets[-1].connected)
+                self.assertEqual(client._exactly(3_000_000), b"x" * 3_000_000)
+                self.assertEqual(client.close_code(), code)
+                client.sock.close()
+                self.assert_over()
+
     def test_after_the_end_it_raises_what_ended_it(self):
         outcome = []
 
