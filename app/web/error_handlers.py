@@ -31,6 +31,8 @@ def _refused(error: HTTPException) -> ResponseReturnValue:
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
+    if "Allow" in response.headers:  # Werkzeug gives a set's order, another in every process
+        response.headers["Allow"] = ", ".join(sorted(response.allow))
     return response
 
 
