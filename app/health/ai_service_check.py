@@ -41,12 +41,13 @@ class AiServiceCheck(Check):
         self._response: requests.Response | None = None
 
     def _ask(self, deadline: float) -> None:
-        dials = self._tether.dials
+        before = self._tether.dials, self._tether.cuts
         try:
             response = self._get(deadline)
         except requests.ConnectionError as error:
             # A peer may close an idle connection at any time, also just as the next request is on its way.
-            if self._tether.dials != dials or self._reason(error) is not Reason.CLOSED:
+            untouched = (self._tether.dials, self._tether.cuts) == before
+            if not untouched or self._reason(error) is not Reason.CLOSED:
                 raise
             response = None
         if response is None:

@@ -125,13 +125,11 @@ class Prober:
         self._check.abort()
 
     def join(self, timeout: float) -> None:
-        """Wait for the threads, `timeout` seconds each at most; the check is closed if it has come back."""
+        """Wait for the threads, `timeout` seconds each at most."""
         if not self._started:
             return
         self._prober.join(timeout)
         self._deadline.join(timeout)
-        if not self._prober.is_alive():
-            self._check.close()
 
     def turn(self) -> None:
         """One check, begun now."""
@@ -144,8 +142,11 @@ class Prober:
             self._changed.notify_all()
 
     def _run(self) -> None:
-        while self._wait_until_due():
-            self.turn()
+        try:
+            while self._wait_until_due():
+                self.turn()
+        finally:
+            self._check.close()  # here, because nobody else knows when a check that hangs has come back
 
     def _wait_until_due(self) -> bool:
         """Block until the next check is due; False if the prober was stopped."""

@@ -41,10 +41,12 @@ class Tether:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards _held and dials; a shutdown under it does not block
+        self._lock = threading.Lock()  # guards what is below; a shutdown under it does not block
         self._held: socket.socket | None = None
         self.dials = 0
         """How many sockets there have been: unchanged over a request, it went over a kept connection."""
+        self.cuts = 0
+        """How often it was cut: unchanged over a request, what ended it was not us."""
 
     def hold(self, sock: socket.socket) -> None:
         """From now on this is the socket to cut."""
@@ -58,6 +60,7 @@ class Tether:
     def cut(self) -> None:
         """Shut the socket down, whatever its owner is doing with it."""
         with self._lock:
+            self.cuts += 1
             if self._held is not None:
                 try:
                     self._held.shutdown(socket.SHUT_RDWR)
