@@ -101,9 +101,7 @@ def _once(value: tuple[Any, ...]) -> tuple[Any, ...]:
     return value
 
 
-def _upstream(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
+def _upstream(value: str) -> Upstream:
     name, _, url = value.partition("=")
     if not UPSTREAM_NAME.fullmatch(name) or _tidy(url) != url:
         raise ValueError("no name")

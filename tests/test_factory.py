@@ -18,9 +18,9 @@ def unused_port():
 
 
 class FactoryTest(unittest.TestCase):
-    def create(self, start=False, **environ):
+    def create(self, **environ):
         port = unused_port()
-        app = create_app(
+        return create_app(
             Settings.load(
                 {
                     "MONGO_URI": f"mongodb://u:hunter2@127.0.0.1:{port}",
@@ -29,17 +29,13 @@ class FactoryTest(unittest.TestCase):
                 }
             )
         )
-        if start:
-            self.addCleanup(runtime_of(app).stop)
-            runtime_of(app).start()
-        return app
 
     def get(self, app, path, **options):
         response = app.test_client().get(path, **options)
         return response.status_code, response.get_json()
 
-    def await_reasons(self, app):
-        """The reasons by dependency once every first check has ended."""
+    def start(self, app):
+        """Start it; the reasons by dependency once every first check has ended."""
         seen = {}
         ended = threading.Event()
 
@@ -96,22 +92,35 @@ class FactoryTest(unittest.TestCase):
         self.assertEqual(self.get(app, "/health/ready"), (503, {"status": "draining", "missing": []}))
         self.assertIs(self.get(app, "/health/details")[1]["draining"], True)
 
+    def test_details_tell_everything_in_this_order(self):
+        body = self.get(self.create(), "/health/details")[1]
+        self.assertEqual(
+            list(body),
+            [
+                "status", "timestamp", "version", "service", "dependencies", "checks", "connections", "monitor",
+                "draining", "started_at",
+            ],
+        )
+        self.assertEqual(set(body["connections"]), {"by_state", "outbound", "inbound"})
+        self.assertEqual(set(body["connections"]["inbound"]), {"open", "cap", "refused"})
+        self.assertEqual(set(body["monitor"]), {"last_sweep", "sweeps"})
+
     def test_a_dead_thread_reaches_liveness(self):
         app = self.create()
         runtime_of(app).monitor.start = lambda: None
-        self.addCleanup(runtime_of(app).stop)
-        runtime_of(app).start()
+        self.start(app)
         self.assertEqual(self.get(app, "/health/live"), (503, {"status": "dead", "threads": ["monitor"]}))
 
     def test_the_checks_go_where_the_settings_say(self):
-        self.assertEqual(self.await_reasons(self.create()), {"ai_service": "refused", "mongodb": "refused"})
+        self.assertEqual(self.start(self.create()), {"ai_service": "refused", "mongodb": "refused"})
 
     def test_the_cap_of_the_feed_is_as_set(self):
         app = self.create(WS_MAX_CONNECTIONS="7")
         self.assertEqual(self.get(app, "/health/details")[1]["connections"]["inbound"]["cap"], 7)
 
     def test_the_upstreams_are_held_by_their_names(self):
-        app = self.create(start=True, WS_UPSTREAMS=f"one=ws://127.0.0.1:{unused_port()}")
+        app = self.create(WS_UPSTREAMS=f"one=ws://127.0.0.1:{unused_port()}")
+        self.start(app)
         outbound = self.get(app, "/health/details")[1]["connections"]["outbound"]
         self.assertEqual([each["id"] for each in outbound], ["one"])
 
@@ -141,7 +150,7 @@ class FactoryTest(unittest.TestCase):
 
     def test_no_answer_holds_a_credential_or_an_address(self):
         app = self.create()
-        self.await_reasons(app)
+        self.start(app)
         for path in ("/health", "/health/live", "/health/ready", "/health/details", "/absent"):
             with self.subTest(path):
                 response = app.test_client().get(path)

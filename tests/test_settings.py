@@ -298,6 +298,13 @@ class SecretsTest(unittest.TestCase):
                 self.assertEqual(settings.masked()["STATUS_TOKEN"], "***")
                 self.assertNotIn("hunter2", repr(settings))
 
+    def test_lists_are_shown_as_they_are_written(self):
+        for name, value in (
+            ("READINESS_REQUIRES", "mongodb,ai_service"), ("WS_ALLOWED_ORIGINS", "https://a.example,http://b:81"),
+        ):
+            with self.subTest(name):
+                self.assertEqual(Settings.load({name: value}).masked()[name], value)
+
     def test_a_name_and_a_host_stay_readable(self):
         self.assertEqual(
             Settings.load({"MONGO_URI": "mongodb://u:p@h:1,i:2/db?replicaSet=r&tls=true"}).masked()["MONGO_URI"],

@@ -1,8 +1,9 @@
 """The whole service against real dependencies that fail in every way, watched by probes all the time."""
 
 import contextlib
-import http.client
 import json
+import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -12,7 +13,7 @@ from tests.peers.ai_service import FaultyAiService, Mode
 from tests.peers.mongo import Nx27017
 from tests.peers.service import Service, eventually
 
-TIMEOUT, MAX_AGE, PROBE_WAIT = 1.0, 0.2, 0.1
+TIMEOUT, MAX_AGE, PROBE_WAIT = 0.6, 0.2, 0.1
 SETTINGS = {
     "CHECK_TIMEOUT_SECONDS": TIMEOUT, "CHECK_INTERVAL_SECONDS": 1, "CHECK_MAX_AGE_SECONDS": MAX_AGE,
     "PROBE_WAIT_SECONDS": PROBE_WAIT,
@@ -26,6 +27,34 @@ SLOWEST_PROBE = PROBE_WAIT + 0.4
 
 PASSWORD, MEANT = "hunter2%2Fx%22y", 'hunter2/x"y'
 TOKEN = "hunter2-token"
+
+
+# Clients in a process of their own, so that they do not slow the dependency's stand-in down. Prints how many answers
+# there were by status code.
+LOAD = """
+import collections, http.client, json, sys, threading
+port, probes, fresh = map(int, sys.argv[1:])
+answers = collections.Counter()
+lock = threading.Lock()
+
+def ask(number, headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    for _ in range(number):
+        connection.request("GET", "/health", headers=headers)
+        response = connection.getresponse()
+        response.read()
+        with lock:
+            answers[response.status] += 1
+    connection.close()
+
+threads = [threading.Thread(target=ask, args=(probes // 8, {})) for _ in range(8)]
+threads += [threading.Thread(target=ask, args=(fresh // 20, {"Cache-Control": "no-cache"})) for _ in range(20)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(json.dumps(answers))
+"""
 
 
 class Watcher:
@@ -141,7 +170,7 @@ class TruthTest(unittest.TestCase):
             for mode in (Mode.DRIP_BODY, Mode.ENDLESS_BODY, Mode.OK):
                 with self.subTest(mode.name):
                     self.play(mode)
-                    self.assertTrue(self.ai_service.wait_for_requests(self.ai_service.requests + 3))
+                    self.assertTrue(self.ai_service.wait_for_requests(self.ai_service.requests + 2))
                     self.assertEqual(self.check_with("ai_service", {None})["changes"], changes)
 
     def test_a_mongodb_that_hangs(self):
@@ -174,19 +203,16 @@ class BurstTest(unittest.TestCase):
             )
             self.assertTrue(eventually(lambda: service.get("/health").status == 200))
             before, began = ai_service.requests, time.monotonic()
-            answers = self.ask(service, 8, self.PROBES // 8, {}) + self.ask(
-                service, 20, self.FRESH // 20, {"Cache-Control": "no-cache"}
+            load = subprocess.run(
+                [sys.executable, "-c", LOAD, str(service.port), str(self.PROBES), str(self.FRESH)],
+                capture_output=True, text=True, timeout=120,
             )
-            for thread in answers:
-                thread.join(60)
-            took, checks = time.monotonic() - began, ai_service.requests - before
+            took, checks, most = time.monotonic() - began, ai_service.requests - before, ai_service.most_at_once
             details = service.json("/health/details")
             history = {name: check["history"] for name, check in details["checks"].items()}
 
-        statuses = [status for thread in answers for status in thread.statuses]
-        self.assertEqual(len(statuses), self.PROBES + self.FRESH)
-        self.assertEqual(set(statuses), {200})
-        self.assertEqual(ai_service.most_at_once, 1)
+        self.assertEqual(json.loads(load.stdout or "0"), {"200": self.PROBES + self.FRESH}, load.stderr)
+        self.assertEqual(most, 1)
         self.assertLessEqual(checks, took / self.MAX_AGE + 2)
         for name, entries in history.items():
             with self.subTest(name):
@@ -195,25 +221,6 @@ class BurstTest(unittest.TestCase):
                 gaps = [later - earlier for earlier, later in zip(begun, begun[1:], strict=False)]
                 # Both are cut to whole milliseconds, and the wall clock may be slewed.
                 self.assertGreaterEqual(min(gaps), self.MAX_AGE * 1000 - 5)
-
-    @staticmethod
-    def ask(service, clients, requests, headers):
-        """That many clients in threads of their own, started; each keeps the status codes it got."""
-        def run(thread):
-            with contextlib.closing(http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)) as connection:
-                for _ in range(requests):
-                    connection.request("GET", "/health", headers=headers)
-                    response = connection.getresponse()
-                    response.read()
-                    thread.statuses.append(response.status)
-
-        threads = []
-        for _ in range(clients):
-            thread = threading.Thread(target=lambda: run(threading.current_thread()))
-            thread.statuses = []
-            thread.start()
-            threads.append(thread)
-        return threads
 
 
 class ManyFaultsTest(unittest.TestCase):

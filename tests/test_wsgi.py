@@ -52,6 +52,7 @@ from app.wsgi import app
 from app.factory import runtime_of
 print("threads:", *sorted(thread.name for thread in threading.enumerate() if "-" in thread.name))
 print("status:", app.test_client().get("/health/live").status_code)
+runtime_of(app).watch.probe_fresh()  # a check under way would not be waited for, nor its client closed
 runtime_of(app).stop()
 """
 

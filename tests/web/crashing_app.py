@@ -4,6 +4,7 @@ import os
 
 import flask_sock
 from flask import Flask, Response, abort, request
+from werkzeug.exceptions import HTTPException
 
 from app import log_setup
 from app.web import error_handlers
@@ -13,6 +14,12 @@ ERRORS = {
     for error in (ValueError, SystemExit, KeyboardInterrupt, GeneratorExit, RecursionError, MemoryError, StopIteration)
 }
 SECRET = "hunter2"
+
+
+class SeeOther(HTTPException):
+    """No error, though it is raised."""
+
+    code = 303
 
 
 class Handled(Exception):
@@ -53,6 +60,14 @@ def create_app():
     @app.get("/abort/<int:status>")
     def aborted(status):
         abort(status, SECRET)
+
+    @app.get("/see_other")
+    def see_other():
+        raise SeeOther("over there")
+
+    @app.get("/own_response")
+    def own_response():
+        abort(Response("mine", 418))
 
     @app.get("/error_handler")
     def error_handler():

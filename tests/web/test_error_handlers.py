@@ -68,6 +68,11 @@ class ErrorsTest(unittest.TestCase):
         response = self.client.get("/slashed")
         self.assertEqual(response.status_code, 308)
         self.assertTrue(response.headers["Location"].endswith("/slashed/"))
+        self.assertEqual(self.client.get("/see_other").status_code, 303)
+
+    def test_a_response_given_instead_of_an_error_stays(self):
+        response = self.client.get("/own_response")
+        self.assertEqual((response.status_code, response.data), (418, b"mine"))
 
 
 class CrashTest(unittest.TestCase):
