@@ -1,18 +1,22 @@
 #!/usr/bin/env bash
-# usage: check-server-health.sh [-u URL] [-t SECONDS]
+# usage: check-server-health.sh [-u URL] [-t SECONDS] [--details]
 # Asks a server whether it is healthy (http://localhost:8080/health), for 5 seconds at most, all in all; -t takes a
 # number above 0. Needs bash 4.4 and curl or wget, and takes jq if it is there. Proxies, redirects and what the user has
 # set up for curl and wget are left out.
+# With --details it asks URL/details, which takes jq, and prints a table of the dependencies, with reasons; in colour on
+# a terminal, unless NO_COLOR is set. STATUS_TOKEN, if it is set, is sent along then.
 # Prints "Server is healthy", or "Server is unhealthy" and "Response: " with what came, as one line of printable ASCII.
 # Exit status: 0 healthy: success in HTTP, and one JSON object whose status is "healthy"
-#              1 unhealthy, unreachable, late, not JSON or over 32 KiB
-#              2 wrong usage, or neither curl nor wget is there
+#              1 unhealthy, unreachable, late, not JSON or over 32 KiB (1 MiB with --details)
+#              2 wrong usage, or neither curl nor wget is there, or for --details no jq
 set -euo pipefail
 LC_ALL=C # bytes, not characters: to count, and to know what is printable
 
-readonly LIMIT=32768
+readonly USAGE='[-u URL] [-t SECONDS] [--details]'
+limit=32768
 url=http://localhost:8080/health
 seconds=5
+details=false
 
 fail() {
   printf 'check-server-health.sh: %s\n' "$1" >&2
@@ -61,40 +65,104 @@ says_healthy() {
   [[ $status == '"healthy"' && ${inside[0]} == v && $depth == 0 && $rest =~ ^[[:space:]]*$ ]]
 }
 
-while getopts :u:t:h option; do
+# rows TEXT: of the details of a server, a line for each dependency, its cells with tabs between; fails if it is none.
+rows() {
+  jq -er '
+    def span: if . >= 172800 then "\(. / 86400 | floor) d" elif . >= 7200 then "\(. / 3600 | floor) h"
+      elif . >= 120 then "\(. / 60 | floor) min" else "\([., 0] | max | floor) s" end;
+    .timestamp as $now | .checks | to_entries[] | .key as $name | .value | [
+      $name, .status, .reason // "-", (($now - .since) / 1000 | span),
+      if .last_success then ($now - .last_success) / 1000 | span + " ago" else "never" end,
+      if .latency_ms then "\(.latency_ms * 10 | round / 10) ms" else "-" end
+    ] | @tsv' <<<"$1" 2>/dev/null
+}
+
+# table ROWS: with a heading, in columns; the state in colour on a terminal.
+table() {
+  local -a widths=(0 0 0 0 0 0) cells
+  local row cell column colour line
+  local all=$'DEPENDENCY\tSTATE\tREASON\tFOR\tLAST SUCCESS\tLATENCY\n'${1//[^[:print:]$'\t\n']/?}
+  while IFS=$'\t' read -r -a cells; do
+    for column in "${!widths[@]}"; do
+      cell=${cells[column]-}
+      ((${#cell} <= widths[column])) || widths[column]=${#cell}
+    done
+  done <<<"$all"
+  while IFS= read -r row; do
+    IFS=$'\t' read -r -a cells <<<"$row"
+    line=
+    for column in "${!widths[@]}"; do
+      printf -v cell '%-*s' "${widths[column]}" "${cells[column]-}"
+      if [[ $column == 1 && -t 1 && -z ${NO_COLOR-} ]]; then
+        colour=
+        [[ $cell != connected* ]] || colour=$'\e[32m'
+        [[ $cell != disconnected* ]] || colour=$'\e[31m'
+        [[ -z $colour ]] || cell=$colour$cell$'\e[0m'
+      fi
+      line+="${line:+  }$cell"
+    done
+    printf '%s\n' "${line%"${line##*[! ]}"}"
+  done <<<"$all"
+}
+
+while getopts :u:t:h-: option; do
   case $option in
     u) url=$OPTARG ;;
     t) seconds=$OPTARG ;;
-    h) echo 'usage: check-server-health.sh [-u URL] [-t SECONDS]' && exit ;;
+    -)
+      [[ $OPTARG == details ]] || fail "no option --$OPTARG; usage: $USAGE"
+      details=true
+      ;;
+    h) echo "usage: check-server-health.sh $USAGE" && exit ;;
     :) fail "-$OPTARG wants a value" ;;
-    *) fail "no option -$OPTARG; usage: [-u URL] [-t SECONDS]" ;;
+    *) fail "no option -$OPTARG; usage: $USAGE" ;;
   esac
 done
-((OPTIND > $#)) || fail 'too many arguments; usage: [-u URL] [-t SECONDS]'
+((OPTIND > $#)) || fail "too many arguments; usage: $USAGE"
 [[ $url =~ ^https?://[^[:space:][:cntrl:]]+$ ]] || fail '-u wants a URL that begins with http:// or https://'
 [[ $seconds =~ ^([0-9]{1,9}([.][0-9]+)?|[.][0-9]+)$ && $seconds =~ ^[0-9]*[1-9]|[.][0-9]{0,5}[1-9] ]] ||
   fail '-t wants a number of seconds above 0'
 
+token=
+if [[ $details == true ]]; then
+  command -v jq >/dev/null || fail '--details takes jq'
+  url=${url%/}/details
+  limit=1048576
+  token=${STATUS_TOKEN-}
+  [[ $token =~ ^[!-~]*$ ]] || fail 'STATUS_TOKEN has more than printable ASCII in it'
+fi
+secret='' # for the client's standard input: its arguments are there for all to see
 if command -v curl >/dev/null; then
-  client=(curl -q -s --globoff --noproxy '*' -w '\n%{http_code}' "$url")
+  client=(curl -q -s --globoff --noproxy '*' -w '\n%{http_code}' ${token:+-K -} "$url")
+  secret=${token//\\/\\\\}
+  secret="header = \"Authorization: Bearer ${secret//\"/\\\"}\""
 elif ! command -v wget >/dev/null; then
   fail 'neither curl nor wget is there'
 elif [[ $(wget --help 2>&1) == *--content-on-error* ]]; then
-  client=(wget --no-config --no-netrc --no-hsts --no-proxy --max-redirect=0 --tries=1 --content-on-error -qO- "$url")
-else # BusyBox: keeps the body of an error to itself
-  client=(wget -Y off -qO- "$url")
+  client=(wget --no-config --no-netrc --no-hsts --no-proxy --max-redirect=0 --tries=1 --content-on-error -qO-)
+  if [[ -n $token ]]; then # it reads no header from a pipe, but a URL with a password
+    for ((i = 0; i < ${#token}; i++)); do
+      printf -v secret '%s%%%02X' "$secret" "'${token:i:1}"
+    done
+    secret=${url%%//*}//token:$secret@${url#*//}
+    client+=(--auth-no-challenge -i -)
+  else
+    client+=("$url")
+  fi
+else # BusyBox: keeps the body of an error to itself, and takes a header as an argument only
+  client=(wget -Y off ${token:+--header "Authorization: Bearer $token"} -qO- "$url")
 fi
 
 # wget limits the time of each read, not of all: `read` limits time and size, whoever the client is.
-exec 3< <(exec "${client[@]}" </dev/null 2>/dev/null)
+exec 3< <(exec "${client[@]}" < <([[ -z $token ]] || printf '%s\n' "$secret") 2>/dev/null)
 pid=$!
 trap 'kill "$pid" 2>/dev/null || true' EXIT
 success=false problem='' ended=0
-IFS= read -r -d '' -n "$((LIMIT + 4))" -t "$seconds" body <&3 || ended=$? # 4: curl's line with the HTTP status
+IFS= read -r -d '' -n "$((limit + 4))" -t "$seconds" body <&3 || ended=$? # 4: curl's line with the HTTP status
 if ((ended > 128)); then
   problem="not whole within $seconds s"
 elif ((ended == 0)); then # more follows the limit, or a NUL
-  problem="not text of $((LIMIT / 1024)) KiB at most"
+  problem="not text of $((limit / 1024)) KiB at most"
 else
   status=0
   wait "$pid" || status=$?
@@ -109,7 +177,18 @@ else
   ((status == 0)) || problem="${client[0]}: exit status $status"
 fi
 
+status=1 verdict=unhealthy
 if [[ $success == true && -z $problem ]] && says_healthy "$body"; then
+  status=0 verdict=healthy
+fi
+if [[ $details == true && -z $problem ]]; then
+  if found=$(rows "$body"); then
+    echo "Server is $verdict"
+    table "$found"
+    exit "$status"
+  fi
+  problem='no details'
+elif [[ $details == false && $verdict == healthy ]]; then
   echo 'Server is healthy'
   exit 0
 fi

@@ -6,13 +6,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.factory import create_app, runtime_of
 from app.settings import Settings
+from tests.peers.service import Service
 
 
-def samples(response):
+def samples(text):
     """(name without prefix, values of its labels) -> value."""
     return {
         (sample.name.removeprefix("server_health_"), *sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(response.text) for sample in family.samples
+        for family in text_string_to_metric_families(text) for sample in family.samples
     }
 
 
@@ -28,7 +29,7 @@ class MetricsRouteTest(unittest.TestCase):
         self.assertEqual(response.status_code, 200)
         self.assertEqual(response.headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8")
         self.assertEqual(response.headers["Cache-Control"], "no-store")
-        self.assertEqual(samples(response)["up",], 0)
+        self.assertEqual(samples(response.text)["up",], 0)
 
     def test_head_is_answered_and_nothing_else_is(self):
         response = self.client.head("/metrics")
@@ -40,7 +41,7 @@ class MetricsRouteTest(unittest.TestCase):
         for route in ("/health", "/health", "/health/live", "/health/ready", "/health/details", "/metrics", "/no"):
             self.client.get(route)
         self.client.head("/health")
-        found = samples(self.client.get("/metrics"))
+        found = samples(self.client.get("/metrics").text)
         probes = {key[1:]: value for key, value in found.items() if key[0] == "probes_total" and value}
         self.assertEqual(
             probes, {("503", "/health"): 3, ("200", "/health/live"): 1, ("200", "/health/ready"): 1}
@@ -53,7 +54,7 @@ class MetricsRouteTest(unittest.TestCase):
         runtime.close_sockets()
         self.client.get("/ws")
         self.assertFalse(runtime.registry.reserve())
-        found = samples(self.client.get("/metrics"))
+        found = samples(self.client.get("/metrics").text)
         self.assertEqual(found["draining",], 1)
         self.assertGreater(found["monitor_last_sweep_timestamp_seconds",], 1.7e9)
         self.assertEqual(found["connections_refused_total", "handshake"], 1)
@@ -72,3 +73,14 @@ class MetricsRouteTest(unittest.TestCase):
         text = app.test_client().get("/metrics").text
         for secret in ("mallory", "s3cret", "internal", "localhost"):
             self.assertNotIn(secret, text)
+
+
+class WorkerTest(unittest.TestCase):
+    def test_probes_are_counted_whichever_way_the_worker_answers_them(self):
+        for worker in ("probe", "gthread"):
+            with self.subTest(worker), Service(WORKER_CLASS=worker) as service:
+                for path in ("/health", "/health?through=flask", "/health"):
+                    self.assertEqual(service.get(path).status, 503)
+                found = samples(service.get("/metrics").body.decode())
+                self.assertEqual(found["probes_total", "503", "/health"], 3)
+                self.assertEqual(found["probes_total", "200", "/health"], 0)

@@ -1,0 +1,138 @@
+"""The alert rules fire when they should, and neither they nor the dashboard ask for what is not measured."""
+
+import collections
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.factory import create_app
+from app.settings import Settings
+from tests.requirement import need
+
+DOCS = Path(__file__).parents[2] / "docs"
+OF_PROMETHEUS = {"job", "instance"}  # labels that each target's series get
+
+
+def promtool(*arguments):
+    need(shutil.which("promtool"), "promtool (Debian package prometheus)")
+    return subprocess.run(["promtool", *map(str, arguments)], capture_output=True, text=True)
+
+
+def alerts():
+    """The alerting rules, by name."""
+    groups = yaml.safe_load((DOCS / "alerts.yml").read_text())["groups"]
+    return {rule["alert"]: rule for group in groups for rule in group["rules"]}
+
+
+def dashboard_queries():
+    """All PromQL in the dashboard, by the title of its panel, Grafana's variables replaced as it would."""
+    dashboard = json.loads((DOCS / "dashboard.json").read_text())
+    queries = [(panel["title"], target["expr"]) for panel in dashboard["panels"] for target in panel["targets"]]
+    queries += [(each["name"], each["expr"]) for each in dashboard["annotations"]["list"]]
+    for each in dashboard["templating"]["list"]:
+        if each["type"] == "query":
+            queries.append((each["name"], re.fullmatch(r"label_values\((.*), \w+\)", each["query"]["query"])[1]))
+    values = {"$__rate_interval": "5m", "$job": "server-health", "$instance": ".*"}
+    return [
+        (title, re.sub(r"\$\w+", lambda variable: values[variable[0]], expression)) for title, expression in queries
+    ]
+
+
+def measured():
+    """The names of all series of `/metrics`, each with the names of its labels."""
+    text = create_app(Settings.load({})).test_client().get("/metrics").text
+    found = {"up": set(OF_PROMETHEUS)}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found.setdefault(sample.name, set(OF_PROMETHEUS)).update(sample.labels)
+    return found
+
+
+def asked_for(expression):
+    """The metrics in PromQL, each with the names of the labels that it is selected by, and those of all `by`."""
+    by = {label for group in re.findall(r"\bby \(([^)]*)\)", expression) for label in re.split(r"\W+", group)}
+    bare = re.sub(r"\bby \([^)]*\)", "", expression)
+    selectors = collections.defaultdict(set)
+    for name, braces in re.findall(r"\b((?:server_health|process)_\w+|up)\b(?:\{([^}]*)\})?", bare):
+        selectors[name] |= set(re.findall(r"(\w+)\s*[=!]", re.sub(r"""(["']).*?\1""", "", braces)))
+    return selectors, by
+
+
+class QueriesTest(unittest.TestCase):
+    def queries(self):
+        yield from ((name, rule["expr"]) for name, rule in alerts().items())
+        for name, rule in alerts().items():
+            # What a rule's text asks for when it fires.
+            for text in re.findall(r'printf "([^"]*)"', json.dumps(rule["annotations"]).replace('\\"', '"')):
+                yield name, text
+        yield from dashboard_queries()
+
+    def test_they_name_only_metrics_and_labels_that_there_are(self):
+        known = measured()
+        for where, expression in self.queries():
+            with self.subTest(where, expression=expression):
+                selectors, by = asked_for(expression)
+                self.assertTrue(selectors)
+                for name, labels in selectors.items():
+                    self.assertIn(name, known)
+                    self.assertLessEqual(labels | by, known[name])
+
+    def test_every_metric_is_on_the_dashboard(self):
+        shown = {name for _, expression in dashboard_queries() for name in asked_for(expression)[0]}
+        families = {re.sub("_(bucket|count|sum)$", "", name) for name in shown}
+        for name in measured():
+            if name.startswith("server_health_"):
+                with self.subTest(name):
+                    self.assertIn(re.sub("_(bucket|count|sum)$", "", name), families)
+
+    def test_the_dashboards_queries_are_promql(self):
+        rules = [
+            {"record": f"query:{number}", "expr": expression}
+            for number, (_, expression) in enumerate(dashboard_queries())
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "rules.yml")
+            file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+            checked = promtool("check", "rules", file)
+        self.assertEqual(checked.returncode, 0, checked.stderr)
+
+    def test_the_panels_of_the_dashboard_do_not_overlap(self):
+        dashboard = json.loads((DOCS / "dashboard.json").read_text())
+        taken = collections.Counter(
+            (column, row)
+            for place in (panel["gridPos"] for panel in dashboard["panels"])
+            for column in range(place["x"], place["x"] + place["w"])
+            for row in range(place["y"], place["y"] + place["h"])
+        )
+        self.assertEqual(max(taken.values()), 1)
+        self.assertLess(max(column for column, _ in taken), 24)
+
+
+class AlertsTest(unittest.TestCase):
+    def test_promtool_accepts_them(self):
+        checked = promtool("check", "rules", DOCS / "alerts.yml")
+        self.assertEqual(checked.returncode, 0, checked.stderr)
+
+    def test_they_fire_when_they_should_and_only_then(self):
+        tested = promtool("test", "rules", DOCS / "alerts.test.yml")
+        self.assertEqual(tested.returncode, 0, tested.stdout + tested.stderr)
+
+    def test_each_is_shown_silent_and_shown_firing(self):
+        shown = collections.defaultdict(set)
+        for test in yaml.safe_load((DOCS / "alerts.test.yml").read_text())["tests"]:
+            for case in test["alert_rule_test"]:
+                shown[case["alertname"]].add(bool(case["exp_alerts"]))
+        self.assertEqual(shown, dict.fromkeys(alerts(), {False, True}))
+
+    def test_each_says_what_and_what_to_do_and_how_urgent_it_is(self):
+        for name, rule in alerts().items():
+            with self.subTest(name):
+                self.assertEqual(rule["annotations"].keys(), {"summary", "description"})
+                self.assertIn(rule["labels"]["severity"], ("critical", "warning"))

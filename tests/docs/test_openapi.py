@@ -1,0 +1,106 @@
+"""docs/openapi.yaml is what the service does: generated requests against the real one, each answer held to it."""
+
+import contextlib
+import json
+import unittest
+from pathlib import Path
+
+import hypothesis
+import jsonschema
+import schemathesis
+import yaml
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+from websockets.sync.client import connect
+
+from app.health.checks import Reason
+from tests.peers.ai_service import FaultyAiService, Mode
+from tests.peers.mongo import ScriptedMongo
+from tests.peers.service import Service, eventually
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.yaml"
+CHECKS = [
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    unsupported_method,
+]
+EXAMPLES = 6
+
+
+class OpenApiTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.spec = yaml.safe_load(DOCUMENT.read_text(encoding="utf-8"))
+        with contextlib.ExitStack() as stack:
+            cls.ai = stack.enter_context(FaultyAiService())
+            mongo = stack.enter_context(ScriptedMongo())
+            environ = {
+                "MONGO_URI": mongo.uri, "AI_SERVICE_URL": cls.ai.url, "STATUS_TOKEN": "secret",
+                "CHECK_MAX_AGE_SECONDS": 0.1, "WS_UPSTREAMS": "feed=ws://127.0.0.1:1/",
+            }
+            cls.service = stack.enter_context(Service(**environ))
+            cls.addClassCleanup(stack.pop_all().close)
+
+    def become(self, mode, status):
+        self.ai.mode = mode
+        eventually(lambda: self.service.get("/health").status == status)
+
+    def run_all(self, **headers):
+        """Ask everything that the document knows of; the status codes that came, by route."""
+        document = schemathesis.openapi.from_path(str(DOCUMENT))
+        seen = {}
+        for found in document.get_all_operations():
+            operation = found.ok()
+
+            @hypothesis.settings(
+                max_examples=EXAMPLES, deadline=None, database=None, derandomize=True,
+                suppress_health_check=list(hypothesis.HealthCheck),
+            )
+            @hypothesis.given(case=operation.as_strategy())
+            def ask(case):
+                response = case.call(base_url=self.service.url, headers=headers)
+                case.validate_response(response, checks=CHECKS, headers=headers)
+                seen.setdefault(case.path, set()).add(response.status_code)
+
+            with self.subTest(operation.label):
+                ask()
+        return seen
+
+    def test_it_is_openapi(self):
+        schemathesis.openapi.from_path(str(DOCUMENT)).validate()
+
+    def test_healthy_and_with_the_token(self):
+        self.become(Mode.OK, 200)
+        seen = self.run_all(Authorization="Bearer secret")
+        self.assertEqual(seen.pop("/ws"), {426})
+        self.assertEqual(seen, dict.fromkeys(self.spec["paths"].keys() - {"/ws"}, {200}))
+
+    def test_unhealthy(self):
+        self.become(Mode.STATUS_503, 503)
+        seen = self.run_all(Authorization="Bearer secret")
+        self.assertEqual((seen["/health"], seen["/health/details"], seen["/metrics"]), ({503}, {503}, {200}))
+
+    def test_a_stranger_gets_the_probes_and_401(self):
+        self.become(Mode.OK, 200)
+        seen = self.run_all()
+        for path, codes in seen.items():
+            probe = path in ("/health", "/health/live", "/health/ready")
+            self.assertEqual(codes, {426} if path == "/ws" else {200} if probe else {401})
+
+    def test_a_message_of_the_feed_is_as_it_says(self):
+        schema = {"$ref": "#/components/schemas/Message", **self.spec}
+        headers = {"Authorization": "Bearer secret"}
+        url = self.service.url.replace("http", "ws") + "/ws"
+        with connect(url, additional_headers=headers, proxy=None) as socket:
+            message = json.loads(socket.recv(timeout=5))
+        jsonschema.Draft202012Validator(schema).validate(message)
+
+    def test_every_reason_is_in_it_and_no_other(self):
+        self.assertEqual(self.spec["components"]["schemas"]["Reason"]["enum"], [reason.value for reason in Reason])

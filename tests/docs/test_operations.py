@@ -1,0 +1,275 @@
+"""docs/operations.md names everything that it should, and each configuration on it is accepted by its program."""
+
+import contextlib
+import http.client
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import kubernetes_validate
+import yaml
+from websockets.sync.client import connect
+
+from app.health.checks import Reason
+from app.health.report import Identity
+from app.health.timing import Timing
+from app.health.watch import HealthWatch
+from app.settings import Settings
+from tests.docs.snippets import DOCS, FILES, PAGE, ROOT, first_column, section
+from tests.docs.test_alerts_and_dashboard import alerts, measured, promtool
+from tests.peers.certificates import server_context
+from tests.peers.mongo import free_port
+from tests.peers.service import Answer, Service, eventually
+from tests.peers.tcp_server import TcpServer
+from tests.requirement import need
+
+# The settings in force where nothing is set.
+LEAVING_SECONDS = Settings.load({}).drain_seconds + Settings.load({}).shutdown_timeout_seconds + 2
+
+
+def run(*command):
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True)
+
+
+def get(port, path):
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read())
+
+
+class Folder(unittest.TestCase):
+    """A test with a folder for the page's files."""
+
+    def setUp(self):
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def write(self, name, contents=None):
+        path = self.folder / name
+        path.write_text(FILES[name] if contents is None else contents)
+        return path
+
+    def assert_accepted(self, done):
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+class PageTest(unittest.TestCase):
+    def test_each_reason_is_explained_and_no_other(self):
+        self.assertEqual(first_column("Reasons"), [reason.value for reason in Reason])
+
+    def test_each_alert_is_explained_and_no_other(self):
+        self.assertEqual(first_column("Alerts"), list(alerts()))
+
+    def test_each_metric_is_explained_with_its_labels(self):
+        told = {}
+        for words in first_column("Metrics"):
+            name, _, labels = words.rstrip("}").partition("{")
+            told[name] = set(labels.split(",")) - {""}
+        known = {}
+        for name, labels in measured().items():
+            if name.startswith("server_health_"):
+                family = re.sub("_(bucket|count|sum)$", "", name)
+                known.setdefault(family, set()).update(labels - {"job", "instance", "le"})
+        self.assertEqual(told, known)
+
+    def test_what_it_links_to_is_there(self):
+        headings = re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+        for link in re.findall(r"\]\(([^)]+)\)", PAGE):
+            file, _, anchor = link.partition("#")
+            with self.subTest(link):
+                if file:
+                    self.assertTrue((DOCS / file).exists())
+                else:
+                    self.assertIn(anchor, anchors)
+
+    def test_the_settings_and_files_that_it_names_are_there(self):
+        settings = {name.upper() for name in Settings.model_fields} | {"HEALTHCHECK_PATH"}
+        named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", PAGE))
+        self.assertLessEqual(named, settings)
+        for file in re.findall(r"(?:bin|app)/[\w./-]*\w", PAGE.replace(FILES["redis_check.py"], "")):
+            self.assertTrue((ROOT / file).exists(), file)
+
+    def test_each_file_on_it_is_tested_here(self):
+        tests = Path(__file__).read_text()
+        for name in FILES:
+            self.assertIn(f'"{name}"', tests)
+
+
+class ContainersTest(Folder):
+    def test_compose_and_swarm_files_are_of_the_specification(self):
+        checker = Path(sys.executable).with_name("check-jsonschema")
+        for name in ("compose.yaml", "stack.yaml"):
+            self.assert_accepted(run(checker, "--builtin-schema", "vendor.compose-spec", self.write(name)))
+
+    def test_they_give_it_the_time_that_it_takes_to_leave(self):
+        for name in ("compose.yaml", "stack.yaml"):
+            service = yaml.safe_load(FILES[name])["services"]["server-health"]
+            self.assertGreater(int(service["stop_grace_period"].rstrip("s")), LEAVING_SECONDS)
+        [seconds] = re.findall(r"--stop-timeout (\d+)", section("Docker"))
+        self.assertGreater(int(seconds), LEAVING_SECONDS)
+
+    def test_swarm_asks_for_liveness(self):
+        service = yaml.safe_load(FILES["stack.yaml"])["services"]["server-health"]
+        self.assertEqual(service["environment"]["HEALTHCHECK_PATH"], "/health/live")
+
+    def test_kubernetes_manifests_are_of_its_schema(self):
+        newest = kubernetes_validate.latest_version()
+        for manifest in yaml.safe_load_all(FILES["kubernetes.yaml"]):
+            with self.subTest(manifest["kind"]):
+                kubernetes_validate.validate(manifest, newest, strict=True)
+
+    def test_kubernetes_asks_the_right_probes_and_gives_it_time(self):
+        deployment, service, budget = yaml.safe_load_all(FILES["kubernetes.yaml"])
+        pod = deployment["spec"]["template"]
+        [container] = pod["spec"]["containers"]
+        paths = [container[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "liveness", "readiness")]
+        self.assertEqual(paths, ["/health/live", "/health/live", "/health/ready"])
+        self.assertNotIn("lifecycle", container)
+        self.assertGreater(pod["spec"]["terminationGracePeriodSeconds"], LEAVING_SECONDS)
+        self.assertLess(container["readinessProbe"]["periodSeconds"], Settings.load({}).drain_seconds)
+        labels = pod["metadata"]["labels"]
+        selectors = [
+            deployment["spec"]["selector"]["matchLabels"], service["spec"]["selector"],
+            budget["spec"]["selector"]["matchLabels"],
+            pod["spec"]["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"],
+        ]
+        self.assertEqual(selectors, [labels] * 4)
+        user = pod["spec"]["securityContext"]["runAsUser"]
+        self.assertIn(f"USER {user}:{user}", (ROOT / "Dockerfile").read_text())
+        self.assertLessEqual({each["name"] for each in container["env"]}, {n.upper() for n in Settings.model_fields})
+
+
+class ProgramsTest(Folder):
+    def test_haproxy_accepts_its_configuration(self):
+        need(shutil.which("haproxy"), "haproxy (Debian package haproxy)")
+        self.assert_accepted(run("haproxy", "-c", "-f", self.write("haproxy.cfg")))
+
+    def test_nginx_accepts_its_configuration(self):
+        need(shutil.which("nginx"), "nginx (Debian package nginx-light)")
+        self.assert_accepted(run("nginx", "-t", "-c", self.nginx_conf(FILES["nginx.conf"])))
+
+    def test_promtool_accepts_prometheus_configuration(self):
+        shutil.copy(DOCS / "alerts.yml", self.folder)
+        self.write("server-health.token", "secret")
+        self.assert_accepted(promtool("check", "config", self.write("prometheus.yml")))
+        [job] = yaml.safe_load(FILES["prometheus.yml"])["scrape_configs"]
+        self.assertIn(f'job="{job["job_name"]}"', alerts()["ServerHealthGone"]["expr"])
+
+    def test_systemd_accepts_its_unit(self):
+        need(shutil.which("systemd-analyze"), "systemd-analyze (Debian package systemd)")
+        unit = FILES["server-health.service"]
+        self.assertIn("/opt/server-health/bin/serve", unit)
+        unit = self.write("server-health.service", unit.replace("/opt/server-health", str(ROOT)))
+        done = run("systemd-analyze", "verify", "--man=no", unit)
+        self.assert_accepted(done)
+        self.assertNotIn(unit.name, done.stderr)  # what it ignores, it says
+        [seconds] = re.findall(r"TimeoutStopSec=(\d+)", FILES["server-health.service"])
+        self.assertGreater(int(seconds), LEAVING_SECONDS)
+
+    def test_probes_and_the_feed_pass_through_nginx(self):
+        need(shutil.which("nginx"), "nginx (Debian package nginx-light)")
+        port = free_port()
+        with Service() as service:
+            config = FILES["nginx.conf"].replace("listen 8443 ssl", f"listen 127.0.0.1:{port}")
+            config = self.nginx_conf(self.one_replica_gone(re.sub(r"(?m)^ *ssl_.*\n", "", config), service))
+            self.assert_passes(port, "nginx", "-c", config)
+
+    def test_probes_and_the_feed_pass_through_haproxy(self):
+        need(shutil.which("haproxy"), "haproxy (Debian package haproxy)")
+        port = free_port()
+        with Service() as service:
+            config = FILES["haproxy.cfg"].replace("bind :8088", f"bind 127.0.0.1:{port}")
+            config = self.write("haproxy.cfg", self.one_replica_gone(config, service))
+            self.assert_passes(port, "haproxy", "-q", "-f", config)
+
+    def one_replica_gone(self, config, service):
+        """Of the two replicas in the page's file the first is `service`, and nobody is where the second was."""
+        self.assertIn("127.0.0.1:8081", config)
+        config = config.replace("127.0.0.1:8081", "127.0.0.1:1")
+        return config.replace("127.0.0.1:8080", f"127.0.0.1:{service.port}")
+
+    def nginx_conf(self, contents):
+        """The page's file as it would stand in conf.d, with a certificate, and nothing outside the folder."""
+        server_context(self.folder)
+        contents = contents.replace("/etc/nginx/tls/health.example.org.pem", str(self.folder / "certificate.pem"))
+        contents = contents.replace("/etc/nginx/tls/health.example.org.key", str(self.folder / "key.pem"))
+        (self.folder / "temp").mkdir()
+        temp = "".join(
+            f"{each}_temp_path {self.folder}/temp/{each};"
+            for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        included = self.write("nginx.conf", contents).rename(self.folder / "included.conf")
+        return self.write("nginx.conf", (
+            f"daemon off; worker_processes 1; pid {self.folder}/pid; error_log stderr warn; events {{}}\n"
+            f"http {{ access_log off; {temp} include {included}; }}\n"
+        ))
+
+    def assert_passes(self, port, *command):
+        """What a browser does works through the proxy that `command` runs in front of an unhealthy service."""
+        proxy = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            def passes():
+                with contextlib.suppress(OSError):
+                    return get(port, "/health").status == 503
+
+            eventually(passes, 10)
+            for _ in range(4):
+                self.assertIn(b'"unhealthy"', get(port, "/health").body)
+            with connect(f"ws://127.0.0.1:{port}/ws", origin=f"http://127.0.0.1:{port}", proxy=None) as feed:
+                self.assertIn('"type":"health"', feed.recv(timeout=5))
+        finally:
+            proxy.terminate()
+            proxy.communicate(timeout=10)
+
+
+class Redis(TcpServer):
+    """Says what the test wants it to."""
+
+    answer = b"+PONG\r\n"
+
+    def serve(self, sock):
+        sock.recv(64)
+        if self.answer is None:
+            self.ended.wait(10)
+        else:
+            sock.sendall(self.answer)
+
+
+class OwnCheckTest(unittest.TestCase):
+    """The check on the page, in the machinery that it is for."""
+
+    def setUp(self):
+        namespace = {}
+        exec(compile(FILES["redis_check.py"], "redis_check.py", "exec"), namespace)
+        self.redis = self.enterContext(Redis())
+        self.check = namespace["RedisCheck"]("127.0.0.1", self.redis.port, timeout=0.3)
+
+    def reason(self):
+        return self.check.run().reason
+
+    def test_it_tells_what_is_wrong(self):
+        self.assertIsNone(self.reason())
+        self.redis.answer = b"HTTP/1.1 400 Bad Request\r\n"
+        self.assertEqual(self.reason(), Reason.PROTOCOL)
+        self.redis.answer = None
+        self.assertEqual(self.reason(), Reason.TIMEOUT)
+        self.redis.refuse()
+        self.assertEqual(self.reason(), Reason.REFUSED)
+
+    def test_the_service_watches_it_like_the_others(self):
+        timing = Timing(interval=0.1, max_age=0.1, probe_wait=0.1, timeout=0.3)
+        watch = HealthWatch(Identity("server", "1"), [self.check], timing, fresh_waiters=1)
+        watch.start()
+        self.addCleanup(watch.stop)
+        self.assertEqual(watch.probe_fresh().health(1)["dependencies"], {"redis": "connected"})
+        self.redis.refuse()
+        eventually(lambda: watch.probe().missing(["redis"]))
+
+    def test_it_has_ten_lines(self):
+        body = FILES["redis_check.py"].partition("class ")[2].strip().splitlines()
+        self.assertLessEqual(len([line for line in body if line]), 11)
