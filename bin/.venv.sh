@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# usage: bin/.venv.sh
-# Brings the checkout's virtual environment up to requirements.txt and tests/requirements.txt; silent when it is.
+# usage: bin/.venv.sh [run]
+# Brings the checkout's virtual environment up to requirements.txt and tests/requirements.txt; with `run`, to all that
+# bin/dev needs: requirements.txt and the embedded MongoDB. Silent when it is.
 #   VENV    its folder, seen from the checkout (default .venv)
 #   PYTHON  what makes it (default python3)
 # Exit status: 1 no Python of 3.11 or later, else that of venv or pip.
@@ -22,15 +23,24 @@ fi
 made="Python $version in $(realpath -m "$venv")" # a venv that was moved is broken
 locked=$(sha256sum requirements.txt tests/requirements.txt)
 stamp=$venv/.stamp
-[[ $(cat "$stamp" 2>/dev/null) != "$made"$'\n'"$locked" ]] || exit 0
+for installed in ${1:-} all; do
+  [[ $(cat "$stamp" 2>/dev/null) != "$made"$'\n'"$locked"$'\n'"$installed" ]] || exit 0
+done
 
 if [[ $(head -n 1 "$stamp" 2>/dev/null) != "$made" ]]; then
   say "making $venv with Python $version, once"
   "$python" -m venv --clear "$venv"
 fi
-say "installing what requirements.txt and tests/requirements.txt say"
+say "installing what requirements.txt and tests/requirements.txt say${1:+, as far as bin/dev needs it}"
 install=("$venv/bin/python" -m pip --disable-pip-version-check -q install --require-hashes --no-compile)
-sed -n '/^pip==/,/[^\\]$/p' tests/requirements.txt | "${install[@]}" -r /dev/stdin
-"${install[@]}" -r requirements.txt -r tests/requirements.txt
-"$venv/bin/python" -m compileall -qq -j 0 "$venv/lib" || true # faster than pip's one by one; some test data is no Python
-printf '%s\n' "$made" "$locked" >"$stamp"
+locked_as() { sed -n "/^$1==/,/[^\\\\]\$/p" tests/requirements.txt; } # locked_as PACKAGE
+locked_as pip | "${install[@]}" -r /dev/stdin
+if [[ ${1:-} == run ]]; then
+  "${install[@]}" -r requirements.txt
+  { locked_as nx-27017 && locked_as neosqlite; } | "${install[@]}" --no-deps -r /dev/stdin
+else
+  "${install[@]}" -r requirements.txt -r tests/requirements.txt
+fi
+# Faster than pip's one by one; some test data is no Python.
+"$venv/bin/python" -m compileall -qq -j 0 "$venv/lib" || true
+printf '%s\n' "$made" "$locked" "${1:-all}" >"$stamp"
