@@ -97,7 +97,7 @@ class AiServiceCheck(Check):
         if isinstance(cause, requests.Timeout):
             return Reason.TIMEOUT
         reason = super()._reason_of_cause(cause)
-        if reason is None and isinstance(cause, http.client.HTTPException):
+        if reason is None and isinstance(cause, (http.client.HTTPException, urllib3.exceptions.InvalidHeader)):
             return Reason.PROTOCOL
         return reason
 

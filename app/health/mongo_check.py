@@ -89,6 +89,10 @@ class MongoCheck(Check):
                     servers = client.topology_description.server_descriptions().values()
             if any(not server.is_server_type_known and not server.error for server in servers):
                 continue  # one is still being asked: it may be the primary
+            if not servers:
+                # Its one seed once said that it was not of the set: the driver has dropped it, for good.
+                self._client = None
+                client.close()
             if not servers or any(server.is_server_type_known for server in servers):
                 raise CheckFailed(Reason.NO_PRIMARY, "no server of the replica set is primary")
             error = next(server.error for server in servers if server.error)

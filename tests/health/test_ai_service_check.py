@@ -11,11 +11,22 @@ import unittest.mock
 from app.health.ai_service_check import AiServiceCheck
 from app.health.checks import Reason
 from tests.fakes import DEADLINE
+from tests.peers.addresses import NO_ROUTE, NOBODY
 from tests.peers.ai_service import FaultyAiService, Mode
 from tests.peers.certificates import server_context
+from tests.peers.tcp_server import ScriptedServer, other_threads
 
 TIMEOUT = 1.0
 SOON = 0.8  # for what should take next to no time, on a machine that is busy
+PROXY_VARIABLES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
+
+
+def drip_handshake(server, sock):
+    """The beginning of a TLS record, byte by byte."""
+    for byte in b"\x16\x03\x03\x40\x00" + bytes(1000):
+        sock.sendall(bytes([byte]))
+        if server.ended.wait(0.05):
+            return
 
 
 class AiServiceTest(unittest.TestCase):
@@ -123,6 +134,14 @@ class KeptConnectionTest(AiServiceTest):
             self.assert_reason(check, None)
         self.assertEqual(server.connections, 3)
 
+    def test_it_is_replaced_once_only(self):
+        server = self.serve()
+        check = self.check(server.url)
+        self.assert_reason(check, None)
+        server.mode = Mode.CLOSE
+        self.assert_reason(check, Reason.CLOSED)
+        self.assertEqual((server.requests, server.connections), (3, 2))
+
     def test_one_that_breaks_off_within_the_answer_is_not(self):
         server = self.serve(Mode.RESET_REUSED_MIDWAY)
         check = self.check(server.url)
@@ -163,6 +182,22 @@ class HangTest(AiServiceTest):
                 thread.join(DEADLINE)
                 self.assertEqual(len(outcomes), 1)
                 self.assertIsNotNone(outcomes[0].reason)
+                self.assertTrue(server.wait_for_open(0))
+                server.mode = Mode.OK
+                self.assert_reason(check, None)
+
+    def test_a_check_aborted_on_a_kept_connection_is_not_begun_anew(self):
+        server = self.serve()
+        check = self.check(server.url, timeout=60)
+        self.assert_reason(check, None)
+        server.mode = Mode.MUTE
+        thread = threading.Thread(target=check.run)
+        thread.start()
+        self.assertTrue(server.wait_for_requests(2))
+        check.abort()
+        thread.join(DEADLINE)
+        self.assertFalse(thread.is_alive())
+        self.assertEqual(server.requests, 2)
 
     def test_a_full_backlog_does_not_hold_it_longer_than_its_time(self):
         with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
@@ -183,19 +218,16 @@ class UnreachableTest(AiServiceTest):
         self.assert_reason(self.check(server.url), Reason.REFUSED)
 
     def test_the_name_does_not_resolve(self):
-        self.assert_reason(self.check("http://nobody.invalid"), Reason.DNS, within=DEADLINE)
+        self.assert_reason(self.check(f"http://{NOBODY}"), Reason.DNS)
 
     def test_no_route(self):
-        def no_route(*_):
-            raise OSError(113, "No route to host")
-
-        with unittest.mock.patch("socket.socket.connect", no_route):
-            self.assert_reason(self.check("http://127.0.0.1:1"), Reason.UNREACHABLE)
+        self.assert_reason(self.check(f"http://{NO_ROUTE}:1"), Reason.UNREACHABLE)
 
     def test_proxies_of_the_environment_are_not_used(self):
-        server = self.serve()
-        with unittest.mock.patch.dict(os.environ, http_proxy="http://127.0.0.1:1", no_proxy=""):
+        server, proxy = self.serve(), self.serve()
+        with unittest.mock.patch.dict(os.environ, dict.fromkeys(PROXY_VARIABLES, proxy.url), no_proxy=""):
             self.assert_reason(self.check(server.url), None)
+        self.assertEqual((server.requests, proxy.connections), (1, 0))
 
 
 class TlsTest(AiServiceTest):
@@ -215,10 +247,39 @@ class TlsTest(AiServiceTest):
         server = self.serve(tls=self.context)
         self.assert_reason(self.check(server.url, timeout=DEADLINE), Reason.TLS, within=DEADLINE)
 
+    def test_nor_is_one_of_another_name(self):
+        server = self.serve(tls=self.context)
+        url = server.url.replace("127.0.0.1", "localhost")
+        self.assert_reason(self.check(url, timeout=DEADLINE, ca_bundle=self.pem), Reason.TLS, within=DEADLINE)
+
     def test_tls_on_a_plain_port(self):
-        server = self.serve(Mode.GARBAGE)
-        outcome = self.check(server.url.replace("http:", "https:"), timeout=0.5).run()
-        self.assertIn(outcome.reason, (Reason.TLS, Reason.TIMEOUT))
+        server = self.serve()
+        self.assert_reason(self.check(server.url.replace("http:", "https:"), timeout=DEADLINE), Reason.TLS, DEADLINE)
+
+    def test_a_plain_request_on_a_port_of_tls(self):
+        server = self.serve(tls=self.context)
+        self.assert_reason(self.check(server.url.replace("https:", "http:")), Reason.CLOSED)
+
+    def test_a_handshake_that_is_not_answered_or_drips(self):
+        for serve in (lambda server, sock: server.ignore(sock), drip_handshake):
+            with ScriptedServer(serve) as server:
+                self.assert_reason(
+                    self.check(f"https://127.0.0.1:{server.port}", timeout=0.3), Reason.TIMEOUT, within=DEADLINE
+                )
+
+    def test_faults_within_tls_have_the_words_of_those_without(self):
+        for mode, reason in [
+            (Mode.CLOSE, Reason.CLOSED),
+            (Mode.RESET, Reason.CLOSED),
+            (Mode.CLOSE_REUSED, None),
+            (Mode.PARTIAL, Reason.PROTOCOL),
+            (Mode.DRIP_BODY, None),
+        ]:
+            with self.subTest(mode):
+                server = self.serve(mode, tls=self.context)
+                check = self.check(server.url, timeout=DEADLINE, ca_bundle=self.pem)
+                for _ in range(2):
+                    self.assert_reason(check, reason, within=DEADLINE)
 
     def test_abort_reaches_a_check_over_tls(self):
         server = self.serve(Mode.DRIP_HEAD, tls=self.context)
@@ -234,19 +295,30 @@ class TlsTest(AiServiceTest):
 class GrowthTest(AiServiceTest):
     def test_a_hundred_faults_leave_no_thread_and_no_descriptor(self):
         server = self.serve()
-        check = self.check(server.url, timeout=0.5)
+        check = self.check(server.url, timeout=DEADLINE)
         check.run()
-        threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
-        modes = [Mode.OK, Mode.RESET, Mode.CLOSE, Mode.GARBAGE, Mode.STATUS_503, Mode.ENDLESS_BODY]
+        threads, descriptors = other_threads(), len(os.listdir("/proc/self/fd"))
+        modes = [
+            Mode.OK, Mode.RESET, Mode.CLOSE, Mode.GARBAGE, Mode.STATUS_503, Mode.ENDLESS_BODY, Mode.MUTE, Mode.PARTIAL,
+            Mode.DRIP_HEAD, Mode.REDIRECT,
+        ]
         for number in range(100):
             server.mode = modes[number % len(modes)]
-            check.run()
-        server.drop_connections()
+            if server.mode not in (Mode.MUTE, Mode.DRIP_HEAD):
+                check.run()
+                continue
+            requests = server.requests
+            thread = threading.Thread(target=check.run)
+            thread.start()
+            self.assertTrue(server.wait_for_requests(requests + 1))
+            check.abort()
+            thread.join(DEADLINE)
         server.mode = Mode.OK
         self.assertIsNone(check.run().reason)
-        self.assertTrue(server.wait_for(lambda: len(server._sockets) == 1))
-        self.assertLessEqual(threading.active_count(), threads + 2)
-        self.assertLessEqual(len(os.listdir("/proc/self/fd")), descriptors + 2)
+        self.assertTrue(server.wait_for_open(1))
+        self.assertEqual(other_threads(), threads)
+        self.assertLessEqual(len(os.listdir("/proc/self/fd")), descriptors)
+        self.assertEqual(server.most_at_once, 1)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 import json
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
-from tests.peers.name_server import SECONDS, mute_name_server
+from tests.peers.mongo import ScriptedMongo
+from tests.peers.name_server import SECONDS, name_server
 
 PROGRAM = """
 import json, sys, threading, time
@@ -39,12 +41,19 @@ print(json.dumps({"steps": steps, "view": view.record.reason, "waited": waited, 
 
 
 class MuteNameServerTest(unittest.TestCase):
-    def run_prober(self, *arguments):
-        with mute_name_server() as run:
-            return json.loads(run(PROGRAM, *arguments))
+    @classmethod
+    def setUpClass(cls):
+        calls = [
+            ("ai_service", "http://ai.example.test:8000"),
+            ("mongodb", "mongodb://db.example.test"),
+            ("mongodb", "mongodb+srv://cluster.example.test"),
+        ]
+        with name_server() as run, ThreadPoolExecutor(len(calls)) as threads:
+            outputs = threads.map(lambda call: run(PROGRAM, *call), calls)
+            cls.ai_service, *cls.mongodb = map(json.loads, outputs)
 
     def test_a_look_up_that_hangs_is_a_timeout_at_the_deadline_and_is_checked_again_when_it_is_back(self):
-        facts = self.run_prober("ai_service", "http://ai.example.test:8000")
+        facts = self.ai_service
         (first, reason), (second, again) = facts["steps"]
         self.assertEqual((reason, again, facts["view"]), ("timeout", "timeout", "timeout"))
         self.assertLess(first, SECONDS)
@@ -53,11 +62,53 @@ class MuteNameServerTest(unittest.TestCase):
         self.assertEqual(facts["ailing"], [])
 
     def test_nor_does_it_hold_up_mongodb(self):
-        for uri in ("mongodb://db.example.test", "mongodb+srv://cluster.example.test"):
-            with self.subTest(uri):
-                facts = self.run_prober("mongodb", uri)
-                self.assertIn(facts["view"], ("timeout", "dns"))
-                self.assertLess(facts["steps"][0][0], SECONDS)
+        for facts in self.mongodb:
+            self.assertIn(facts["view"], ("timeout", "dns"))
+            self.assertLess(facts["steps"][0][0], SECONDS)
+
+
+FIVE_CHECKS = """
+import json, sys
+from app.health.mongo_check import MongoCheck
+
+check = MongoCheck(sys.argv[1], 3.0)
+seen = []
+for _ in range(5):
+    reason = check.run().reason
+    seen.append((reason, id(check._client) if check._client else None))
+check.close()
+print(json.dumps(seen))
+"""
+
+
+class ServiceRecordTest(unittest.TestCase):
+    def test_a_client_is_made_by_the_first_check_that_can_make_it_and_kept(self):
+        asked = []
+
+        def answer(name, kind):
+            asked.append((name, kind))
+            if kind == "SRV":
+                return [f"0 0 {server.port} db.example.test."] if asked.count((name, kind)) > 2 else None
+            return {("db.example.test", "A"): ["127.0.0.1"], ("db.example.test", "AAAA"): []}.get((name, kind))
+
+        with ScriptedMongo() as server, name_server(answer) as run:
+            seen = json.loads(run(FIVE_CHECKS, "mongodb+srv://cluster.example.test/?tls=false"))
+        (first, none), (second, still_none), *later = seen
+        self.assertEqual((first, none, second, still_none), ("dns", None, "dns", None))
+        self.assertEqual([reason for reason, _ in later], [None] * 3)
+        self.assertEqual(len({client for _, client in later}), 1)
+        self.assertEqual(asked.count(("_mongodb._tcp.cluster.example.test", "SRV")), 3)
+
+    def test_a_name_that_does_not_exist(self):
+        program = """
+import sys
+from app.health.ai_service_check import AiServiceCheck
+check = AiServiceCheck(sys.argv[1], 3.0)
+print(check.run().reason)
+check.close()
+"""
+        with name_server(lambda name, kind: None) as run:
+            self.assertEqual(run(program, "http://ai.example.test:8000").strip(), "dns")
 
 
 if __name__ == "__main__":

@@ -40,14 +40,16 @@ def answer(status, body=BODY, *headers):
 class FaultyAiService(TcpServer):
     """Serves HTTP as `mode` says, which may be changed at any time; what is under way goes on as it began.
 
-    `tls`: an ssl context to serve https. `paths` are the requested paths, `times` when they were (monotonic),
-    `most_at_once` how many were served at the same time.
+    `tls`: an ssl context to serve https; without one, what is no HTTP (a client that begins TLS) is answered 400.
+    `paths` are the requested paths, `times` when they were (monotonic), `most_at_once` how many were served at the same
+    time to clients that had not given up.
     """
 
     def __init__(self, mode=Mode.OK, delay=0.0, tls=None):
         self.mode, self.delay = mode, delay
         self.paths, self.heads, self.times = [], [], []
-        self.at_once = self.most_at_once = 0
+        self.most_at_once = 0
+        self._served = set()  # connections on which a request is under way; guarded by `changed`
         self._tls = tls
         super().__init__()
 
@@ -63,35 +65,43 @@ class FaultyAiService(TcpServer):
         return self.wait_for(lambda: self.requests >= count, timeout)
 
     def wrap(self, sock):
-        return self._tls.wrap_socket(sock, server_side=True) if self._tls else sock
+        if self._tls is None:
+            return sock
+        return self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
 
     def serve(self, sock):
         requests = 0
         while (head := self._read_head(sock)) is not None:
+            if not head[:1].isalpha():
+                sock.sendall(answer(b"400 Bad Request", b"", b"Connection: close"))
+                return
             requests += 1
             with self.changed:
                 self.heads.append(head)
                 self.paths.append(head.split(b" ")[1].decode())
                 self.times.append(time.monotonic())
-                self.at_once += 1
-                self.most_at_once = max(self.most_at_once, self.at_once)
+                self._served.add(sock)
+                at_once = sum(not self.gone(each) for each in self._served)
+                self.most_at_once = max(self.most_at_once, at_once)
                 self.changed.notify_all()
             try:
                 if not self._answer(sock, self.mode, requests):
                     return
             finally:
                 with self.changed:
-                    self.at_once -= 1
-                    self.changed.notify_all()
+                    self._served.remove(sock)
 
     @staticmethod
     def _read_head(sock):
+        """What has come up to the empty line, or up to where it is no HTTP; None at the end."""
         head = b""
         while b"\r\n\r\n" not in head:
             data = sock.recv(65536)
             if not data:
                 return None
             head += data
+            if not head[:1].isalpha():
+                break
         return head
 
     def _answer(self, sock, mode, number):
@@ -125,7 +135,7 @@ class FaultyAiService(TcpServer):
                 sock.sendall(b"HTTP/1.1 2")
                 self._reset(sock)
             case Mode.MUTE:
-                self.ended.wait()
+                self.ignore(sock)
             case Mode.DRIP_HEAD:
                 sock.sendall(b"HTTP/1.1 200 OK\r\nX-Drip: ")
                 self._drip(sock, b"x")

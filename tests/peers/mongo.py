@@ -15,7 +15,7 @@ from pathlib import Path
 
 import bson
 
-from tests.peers.tcp_server import DEADLINE, TcpServer
+from tests.peers.tcp_server import DEADLINE, TcpServer, reserve_port
 from tests.requirement import need
 
 NX = Path(sys.executable).with_name("nx-27017")
@@ -33,17 +33,26 @@ class Nx27017:
 
     def __init__(self):
         need(NX.exists(), f"{NX.name}, from tests/requirements.txt")
-        self.port = free_port()
+        self._reserved = reserve_port()
+        self.port = self._reserved.getsockname()[1]
         self._folder = tempfile.TemporaryDirectory()
         self._process = None
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
+        self.close()
+
+    def close(self):
         self.kill()
         self._folder.cleanup()
+        self._reserved.close()
 
     @property
     def uri(self):
@@ -90,6 +99,7 @@ class Script(enum.Enum):
     """What the scripted server does."""
 
     HEALTHY = "a standalone server that answers"
+    PRIMARY = "the primary of a replica set"
     SECONDARY = "a secondary of a replica set without a primary"
     AUTH = "refuses the credentials"
     MUTE_PING = "answers the handshake, then nothing"
@@ -112,7 +122,7 @@ class ScriptedMongo(TcpServer):
     @property
     def uri(self):
         credentials = "someone:hunter2@" if self.script is Script.AUTH else ""
-        options = "/?replicaSet=rs" if self.script is Script.SECONDARY else "/"
+        options = "/?replicaSet=rs" if self.script in (Script.PRIMARY, Script.SECONDARY) else "/"
         return f"mongodb://{credentials}127.0.0.1:{self.port}{options}"
 
     def serve(self, sock):
@@ -129,7 +139,7 @@ class ScriptedMongo(TcpServer):
                 sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 4)
                 return
             if script is Script.MUTE or (script is Script.MUTE_PING and name == "ping"):
-                self.ended.wait()
+                self.ignore(sock)
                 return
             reply = self._encode(request, self._reply(script, name))
             if script is Script.DRIP or (script is Script.DRIP_PING and name == "ping"):
@@ -156,9 +166,10 @@ class ScriptedMongo(TcpServer):
         }
         if script is Script.AUTH:
             hello["saslSupportedMechs"] = ["SCRAM-SHA-256"]
-        if script is Script.SECONDARY:
+        if script in (Script.PRIMARY, Script.SECONDARY):
             me = f"127.0.0.1:{self.port}"
             hello |= {"setName": "rs", "hosts": [me], "me": me, "setVersion": 1}
+        if script is Script.SECONDARY:
             hello |= {"ismaster": False, "isWritablePrimary": False, "secondary": True}
         return hello
 

@@ -55,7 +55,11 @@ class Service:
         for reader in self._readers:
             reader.start()
         if wait:
-            self.wait_until_alive()
+            try:
+                self.wait_until_alive()
+            except BaseException:
+                self.close()
+                raise
 
     def __enter__(self):
         return self

@@ -1,10 +1,21 @@
 """A TCP server on loopback, a thread a connection, that can go away and come back on its port."""
 
 import contextlib
+import select
 import socket
 import threading
 
 DEADLINE = 5.0
+
+
+def reserve_port():
+    """A socket that holds a free port of 127.0.0.1, and does not listen: while it is open, only servers of the test get
+    the port (they set SO_REUSEADDR), and between two of them who connects is refused.
+    """
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", 0))
+    return sock
 
 
 class TcpServer:
@@ -21,7 +32,8 @@ class TcpServer:
         self._sockets = set()
         self._threads = []
         self._listener = None
-        self.port = 0
+        self._reserved = reserve_port()
+        self.port = self._reserved.getsockname()[1]
         self.resume()
 
     def __enter__(self):
@@ -34,7 +46,7 @@ class TcpServer:
         raise NotImplementedError
 
     def refuse(self):
-        """Stop listening, and reset every connection."""
+        """Stop listening, and end every connection."""
         listener, self._listener = self._listener, None
         if listener is not None:
             with contextlib.suppress(OSError):
@@ -46,7 +58,6 @@ class TcpServer:
     def resume(self):
         """Listen (again), on the same port."""
         self._listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
-        self.port = self._listener.getsockname()[1]
         self._acceptor = threading.Thread(target=self._accept, args=(self._listener,), name="acceptor", daemon=True)
         self._acceptor.start()
 
@@ -56,18 +67,36 @@ class TcpServer:
             sockets = list(self._sockets)
         for sock in sockets:
             with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # that of an SSLSocket would also drop its encryption
 
     def close(self):
         self.ended.set()
         self.refuse()
         for thread in self._threads:
             thread.join(DEADLINE)
+        self._reserved.close()
 
     def wait_for(self, condition, timeout=DEADLINE):
         """Whether `condition()` became true in time; it is looked at whenever a count changes."""
         with self.changed:
             return self.changed.wait_for(condition, timeout)
+
+    def wait_for_open(self, count, timeout=DEADLINE):
+        """Whether in time there were just `count` open connections."""
+        return self.wait_for(lambda: len(self._sockets) == count, timeout)
+
+    @staticmethod
+    def ignore(sock):
+        """Say nothing, until the peer has gone."""
+        while sock.recv(65536):
+            pass
+
+    @staticmethod
+    def gone(sock):
+        """Whether the peer has ended its side of the connection, read or not."""
+        watch = select.poll()
+        watch.register(sock, select.POLLRDHUP)
+        return bool(watch.poll(0))
 
     def _accept(self, listener):
         while True:
@@ -87,15 +116,35 @@ class TcpServer:
         served = sock
         try:
             served = self.wrap(sock)
+            with self.changed:
+                self._sockets.remove(sock)
+                self._sockets.add(served)
             self.serve(served)
         except OSError:
             pass  # the peer, or close(), has ended it
         finally:
-            with self.changed:
-                self._sockets.discard(sock)
             served.close()
             sock.close()
+            with self.changed:
+                self._sockets -= {sock, served}
+                self.changed.notify_all()
 
     def wrap(self, sock):
-        """Where TLS comes in."""
+        """Where TLS comes in; what waits for the peer is left to `serve`, where it can be ended."""
         return sock
+
+
+class ScriptedServer(TcpServer):
+    """Does `script(server, sock)` with every connection."""
+
+    def __init__(self, script):
+        self._script = script
+        super().__init__()
+
+    def serve(self, sock):
+        self._script(self, sock)
+
+
+def other_threads():
+    """The names of all threads but those of servers' connections, which may be on their way out."""
+    return sorted(thread.name for thread in threading.enumerate() if thread.name != "connection")
