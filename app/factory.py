@@ -23,10 +23,11 @@ from app.health.watch import HealthWatch
 from app.metrics import Metrics
 from app.runtime import Runtime
 from app.settings import Settings
-from app.web import access, error_handlers
+from app.web import access, error_handlers, security_headers
 from app.web.feed import Feed
 from app.web.health_routes import create_health_blueprint
 from app.web.metrics_routes import create_metrics_blueprint
+from app.web.page_routes import create_page_blueprint
 from app.web.websocket_routes import create_websocket_blueprint
 
 EXTENSION = "server_health"
@@ -57,8 +58,10 @@ def create_app(settings: Settings) -> Flask:
     app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": settings.ws_ping_interval_seconds}
     access.init_app(app, token)
     error_handlers.init_app(app)
+    security_headers.init_app(app)
     app.register_blueprint(create_health_blueprint(watch, answers, runtime.facts))
     app.register_blueprint(create_metrics_blueprint(metrics))
+    app.register_blueprint(create_page_blueprint(watch, runtime.facts, settings.check_timeout_seconds))
     app.register_blueprint(
         create_websocket_blueprint(
             _feed(runtime), registry, watch.follow, token, settings.ws_allowed_origins

@@ -34,8 +34,6 @@ class Runtime:
         self.registry = registry
         self.monitor = monitor
         self._upstreams = upstreams
-        # Probes that the worker answered on its loop, by route and status code; the loop alone writes.
-        self.lane_counts: dict[tuple[str, int], int] = {}
         self._started_at = int(wall() * 1000)
         self._draining = threading.Event()
         self._on_drain: list[Callable[[], None]] = []

@@ -1,8 +1,8 @@
 """Runs the tests: `python -W error -X dev -m tests [-v] [NAME...]`, where a NAME is `tests.health`,
 `tests.health.test_prober` or a class or method in it; without one, everything but `tests.container`.
 
-The last line is `N passed, N failed, N skipped`; it is also left in build/tests.txt. A test counts once, whatever its
-subtests do; an error is a failure, and so is an exception that nobody could catch (in a thread, in a finalizer).
+The last line is `N passed, N failed, N skipped`. A test counts once, whatever its subtests do; an error is a failure,
+and so is an exception that nobody could catch (in a thread, in a finalizer).
 """
 
 import argparse
@@ -113,8 +113,9 @@ class Result(unittest.TextTestResult):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="tests", usage="bin/test [-v] [NAME...]")
+    parser = argparse.ArgumentParser(prog="tests", usage="python -m tests [-v] [--tally FILE] [NAME...]")
     parser.add_argument("-v", "--verbose", action="store_true", help="print the name of each test")
+    parser.add_argument("--tally", type=pathlib.Path, metavar="FILE", help="leave the last line there too")
     parser.add_argument("names", nargs="*", metavar="NAME", help="as in tests.health.test_prober")
     options = parser.parse_args()
 
@@ -128,9 +129,9 @@ def main():
     line = "{passed} passed, {failed} failed, {skipped} skipped".format(
         passed=tally["passed"], failed=tally["failed"], skipped=tally["skipped"]
     )
-    (ROOT / "build").mkdir(exist_ok=True)
-    (ROOT / "build/tests.txt").write_text(line + "\n")
     print(line, flush=True)
+    if options.tally:
+        options.tally.write_text(line + "\n")
     sys.exit(0 if tally and not tally["failed"] else 1)
 
 

@@ -70,9 +70,10 @@ def on_starting(server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """The application is there, the worker's loop is about to start."""
     util.write_error = answer_bytes.write_error
-    leaving.Leaving(
+    worker.leaving = leaving.Leaving(
         worker, runtime_of(worker.wsgi), _settings.drain_seconds, _settings.shutdown_timeout_seconds
-    ).prepare()
+    )
+    worker.leaving.prepare()
 
 
 def pre_request(worker: Any, req: Any) -> None:
@@ -87,5 +88,7 @@ def pre_request(worker: Any, req: Any) -> None:
 
 def worker_exit(server: Any, worker: Any) -> None:
     """The worker's loop has ended. The master calls this too, for a worker that ended without its knowledge."""
-    if hasattr(worker, "wsgi"):
-        leaving.within(leaving.STOP_SECONDS, runtime_of(worker.wsgi).stop)
+    if hasattr(worker, "leaving"):
+        error = sys.exc_info()[1]
+        status = error.code if isinstance(error, SystemExit) else 1
+        worker.leaving.ended(status if isinstance(status, int) else 0)

@@ -3,9 +3,9 @@
 A list to read again, function by function, before gunicorn is replaced by another version.
 """
 
-import importlib
 import inspect
 from collections.abc import Iterator
+from pkgutil import resolve_name
 
 import gunicorn
 
@@ -52,24 +52,12 @@ def differences() -> Iterator[str]:
         yield f"this is gunicorn {gunicorn.__version__}, and {READ_VERSION} was read"
     for name, parameters in NAMES.items():
         try:
-            found = _parameters(_find(name))
+            found = _parameters(resolve_name(name))
         except AttributeError:
             yield f"{name} is gone"
         else:
             if found != parameters:
                 yield f"{name} takes {found}, and not {parameters}"
-
-
-def _find(name: str) -> object:
-    module_name, *attributes = name.split(".")
-    found: object = importlib.import_module(module_name)
-    for attribute in attributes:
-        module_name += f".{attribute}"
-        if inspect.ismodule(found) and not hasattr(found, attribute):
-            found = importlib.import_module(module_name)
-        else:
-            found = getattr(found, attribute)
-    return found
 
 
 def _parameters(found: object) -> tuple[str, ...]:

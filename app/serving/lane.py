@@ -29,23 +29,18 @@ class Parked(NamedTuple, Generic[Client]):
 
 
 class Lane(Generic[Client]):
-    """Answers probes; used by one thread.
-
-    `counts` is filled: probes answered, by route and status code.
-    """
+    """Answers probes; used by one thread."""
 
     def __init__(
         self,
         watch: HealthWatch,
         answers: ProbeAnswers,
         draining: Callable[[], bool],
-        counts: dict[tuple[str, int], int],
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._watch = watch
         self._answers = answers
         self._draining = draining
-        self._counts = counts
         self._wall = wall
         self._parked: list[Parked[Client]] = []
         # Heads rendered in this second: with the next, their Date is wrong.
@@ -92,8 +87,7 @@ class Lane(Generic[Client]):
             answer = self._answers.health(report, int(moment * 1000))
         else:
             answer = self._answers.ready(report)
-        counted = request.path, answer.status
-        self._counts[counted] = self._counts.get(counted, 0) + 1
+        self._answers.count(request.path, answer.status)
         if int(moment) != self._second:
             self._second = int(moment)
             self._heads.clear()

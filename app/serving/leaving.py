@@ -25,6 +25,8 @@ LOOK_SECONDS = 0.25
 HURRIED_SOCKETS_SECONDS = 0.3
 HURRIED_LOOP_SECONDS = 0.15
 STOP_SECONDS = 0.3
+# An ordinary exit of the main thread gets so long; pymongo alone would wait a second for its threads.
+EXIT_SECONDS = 0.1
 # For a request that a client may be sending just now on a connection kept alive. gunicorn's own 2 s are too long
 # where everything has been answered with `Connection: close` for a while.
 LINGER_SECONDS = 0.3
@@ -33,18 +35,19 @@ log = logging.getLogger(__name__)
 
 
 class Order(Enum):
-    """Why the worker leaves."""
+    """What the thread that leaves is told."""
 
     DRAIN = "SIGTERM"
     QUIT = "SIGINT or SIGQUIT"
     STOPPED = "the worker stops by itself, or its parent has gone"
+    ENDED = "the worker's loop has ended"
 
 
 class Leaving:
     """Waits in a thread of its own for the order to leave, and carries it out.
 
     Signal handlers only put the order into a queue: they run between any two instructions of the main thread, which
-    may hold any lock. `leave` ends the process if the main thread has not done so in time.
+    may hold any lock. The thread ends the process if the main thread has not done so in time.
     """
 
     def __init__(
@@ -60,8 +63,9 @@ class Leaving:
         self._drain_seconds = drain_seconds
         self._shutdown_timeout_seconds = shutdown_timeout_seconds
         self._exit_process = exit_process
+        self._status = 0
         self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="leaving", daemon=True)
+        self._thread = threading.Thread(target=self.run, name="leaving", daemon=True)
 
     def prepare(self) -> None:
         """Start the thread and take the signals; in the worker's main thread, once gunicorn has set its own."""
@@ -70,36 +74,48 @@ class Leaving:
         for number, order in (
             (signal.SIGTERM, Order.DRAIN), (signal.SIGINT, Order.QUIT), (signal.SIGQUIT, Order.QUIT),
         ):
-            signal.signal(number, lambda *_, order=order: self._orders.put(order))
+            signal.signal(number, lambda *_, order=order: self.order(order))
         for number in (signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU):
             signal.signal(number, signal.SIG_IGN)  # the master tells that they are ignored
 
     def order(self, order: Order) -> None:
-        """Have the worker leave. Whoever has begun to leave can only be hurried, by QUIT."""
+        """Have the worker leave. Once it has begun to, QUIT alone changes something: it is hurried."""
         self._orders.put(order)
 
-    def _run(self) -> None:
-        self.leave(self._first_order())
+    def ended(self, status: int) -> None:
+        """The main thread is about to end the process with this exit status."""
+        within(STOP_SECONDS, self._runtime.stop)
+        self._status = status
+        self._orders.put(Order.ENDED)
 
-    def leave(self, order: Order) -> None:
-        """Leave, and end the process with status 0 if it is still there when the time is over."""
+    def run(self) -> None:
+        """Wait for an order, leave, and end the process: an ordinary exit would wait for threads that are stuck."""
+        order = self._first_order()
+        come = order if order is Order.ENDED else self._leave(order)
+        if come is Order.ENDED:
+            time.sleep(EXIT_SECONDS)
+        self._exit_process(self._status)
+
+    def _leave(self, order: Order) -> Order | None:
+        """Go through the steps of leaving; ENDED if the main thread has come to its end meanwhile."""
         self._runtime.begin_drain()
         hurried = order is Order.QUIT
         if order is Order.DRAIN:
-            hurried = self._hurried_within(self._drain_seconds)
+            hurried = self._wait(self._drain_seconds, Order.QUIT) is Order.QUIT
         end = time.monotonic() + self._shutdown_timeout_seconds
         if hurried:
             within(HURRIED_SOCKETS_SECONDS, self._runtime.close_sockets)
         else:
             self._runtime.close_sockets()
         self._worker.method_queue.defer(stop_serving, self._worker)
-        if hurried or self._hurried_within(end - time.monotonic()):
-            time.sleep(HURRIED_LOOP_SECONDS)
-        elif self._worker.nr_conns > 0:
-            log.warning("cutting off %d connections", self._worker.nr_conns)
-        within(STOP_SECONDS, self._runtime.stop)
-        # A thread that is stuck would be waited for by an ordinary exit.
-        self._exit_process(0)
+        come = Order.QUIT if hurried else self._wait(end - time.monotonic(), Order.QUIT, Order.ENDED)
+        if come is Order.QUIT:
+            come = self._wait(HURRIED_LOOP_SECONDS, Order.ENDED)
+        if come is not Order.ENDED:
+            if self._worker.nr_conns > 0:
+                log.warning("cutting off %d connections", self._worker.nr_conns)
+            within(STOP_SECONDS, self._runtime.stop)
+        return come
 
     def _first_order(self) -> Order:
         while True:
@@ -110,16 +126,17 @@ class Leaving:
                 if not self._worker.alive or os.getppid() != self._worker.ppid:
                     return Order.STOPPED
 
-    def _hurried_within(self, seconds: float) -> bool:
-        """Wait; True as soon as QUIT comes. Any other order changes nothing."""
+    def _wait(self, seconds: float, *orders: Order) -> Order | None:
+        """The first of these that comes within so many seconds. Any other changes nothing."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             try:
-                if self._orders.get(timeout=left) is Order.QUIT:
-                    return True
+                order = self._orders.get(timeout=left)
             except queue.Empty:
                 break
-        return False
+            if order in orders:
+                return order
+        return None
 
 
 def stop_serving(worker: Any) -> None:

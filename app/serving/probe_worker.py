@@ -51,9 +51,7 @@ class ProbeWorker(ThreadWorker):
         """See gunicorn's Worker: the loop, from start to stop."""
         runtime = runtime_of(self.wsgi)
         self._count_refused = runtime.registry.refused.count
-        self._lane: Lane[ProbeConnection] = Lane(
-            runtime.watch, answers_of(self.wsgi), lambda: runtime.draining, runtime.lane_counts
-        )
+        self._lane: Lane[ProbeConnection] = Lane(runtime.watch, answers_of(self.wsgi), lambda: runtime.draining)
         runtime.watch.listen(lambda _: self.method_queue.defer(self._unpark) if self._running else None)
         for listener in self.sockets:  # what is accepted inherits it
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SEND_SECONDS * 1000))

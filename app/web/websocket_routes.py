@@ -1,8 +1,10 @@
 """`/ws`: the live feed, on flask-sock."""
 
+import functools
 import itertools
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 import flask_sock
 from flask import Blueprint, Response, g, request
@@ -15,12 +17,28 @@ from app.web.feed import Feed
 from app.web.responses import problem
 
 LOOK_AGAIN_SECONDS = 5.0
+SPACING_SECONDS = 0.05
 RETRY_AFTER_SECONDS = "5"
 HANDSHAKE = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
 PONG = '{"type":"pong"}'
 
+
+class FeedSocket(InboundSocket):
+    """A client's socket; answers pings from the client's first byte on."""
+
+    def __init__(self, environ: Mapping[str, Any], **options: Any) -> None:
+        self._early = _read_ahead(environ)
+        super().__init__(environ, on_message=functools.partial(_answer, self), **options)
+
+    def handshake(self) -> None:
+        """See simple_websocket.Server."""
+        super().handshake()
+        if self._early:
+            self.ws.receive_data(self._early)
+
+
 # flask-sock has no option for the class of its sockets, and its own shares gunicorn's socket with gunicorn.
-flask_sock.Server = InboundSocket
+flask_sock.Server = FeedSocket
 
 
 def create_websocket_blueprint(
@@ -30,7 +48,10 @@ def create_websocket_blueprint(
     token: str,
     allowed_origins: Collection[str],
 ) -> Blueprint:
-    """`/ws`; `follow(True)` and `follow(False)` frame the life of a client, for whom checks are made often."""
+    """`/ws`; `follow(True)` and `follow(False)` frame the life of a client, for whom checks are made often.
+
+    `feed` is to be published when a connection of `registry` changes: it also wakes the thread of one that has ended.
+    """
     routes = Blueprint("websocket", __name__)
     sock = flask_sock.Sock()
     numbers = itertools.count(1)
@@ -68,10 +89,7 @@ def create_websocket_blueprint(
         return problem(426)
 
     @sock.route("/ws", bp=routes, provide_automatic_options=False)
-    def ws(socket: InboundSocket) -> None:
-        socket.on_message = lambda message: _answer(socket, message)
-        while (early := socket.receive(timeout=0)) is not None:
-            _answer(socket, early)
+    def ws(socket: FeedSocket) -> None:
         follow(True)
         try:
             serve(registry, f"ws-{next(numbers)}", socket, lambda _: _tell(socket, feed))
@@ -81,7 +99,16 @@ def create_websocket_blueprint(
     return routes
 
 
-def _tell(socket: InboundSocket, feed: Feed) -> None:
+def _read_ahead(environ: Mapping[str, Any]) -> bytes:
+    """What a client has sent in one segment with its handshake, though it ought to wait (RFC 6455 4.1).
+
+    gunicorn has read it with the head, and the bytes after it would make no sense without it.
+    """
+    unreader = getattr(getattr(environ.get("wsgi.input"), "reader", None), "unreader", None)
+    return b"" if unreader is None else bytes(unreader.take_buffered())
+
+
+def _tell(socket: FeedSocket, feed: Feed) -> None:
     """Send the newest message, and each newer one, until the client has gone."""
     seq = 0
     while socket.connected:
@@ -89,10 +116,15 @@ def _tell(socket: InboundSocket, feed: Feed) -> None:
         if message is not None:
             socket.send(message.text)
             seq = message.seq
+            # Clients that come and go are changes too: however many there are, the others are told of them together.
+            # The pause ends with the connection; no message comes here, they go to `on_message`.
+            socket.receive(timeout=SPACING_SECONDS)
 
 
-def _answer(socket: InboundSocket, message: str | bytes) -> None:
-    """A ping is answered; anything else is ignored."""
+def _answer(socket: FeedSocket, message: str | bytes) -> None:
+    """A ping is answered; anything else is ignored, binary messages too."""
+    if isinstance(message, bytes):
+        return
     try:
         content = json.loads(message)
     except (ValueError, RecursionError):

@@ -15,7 +15,7 @@ def environment(**settings):
 
     The virtual environment is the one that runs the tests. coverage goes on measuring.
     """
-    kept = {"PATH", "HOME", "TMPDIR", "LANG", "COVERAGE_PROCESS_CONFIG", "PYENV_ROOT", "PYENV_VERSION"}
+    kept = {"PATH", "HOME", "TMPDIR", "LANG", "COVERAGE_PROCESS_CONFIG", "COVERAGE_FILE", "PYENV_ROOT", "PYENV_VERSION"}
     inherited = {name: value for name, value in os.environ.items() if name in kept}
     return inherited | {"VENV": sys.prefix, "PYTHON": sys.executable} | settings
 

@@ -256,7 +256,8 @@ class CheckServerHealthTest(unittest.TestCase):
 
     def test_help(self):
         ran = self.run_script("-h")
-        self.assertEqual((ran.stdout, ran.returncode), ("usage: check-server-health.sh [-u URL] [-t SECONDS]\n", 0))
+        usage = "usage: check-server-health.sh [-u URL] [-t SECONDS] [--details]\n"
+        self.assertEqual((ran.stdout, ran.returncode), (usage, 0))
 
     def test_the_default_is_the_health_of_this_machines_port_8080(self):
         path = self.folder / "path-curl"

@@ -98,13 +98,6 @@ class DevTest(unittest.TestCase):
         stranger.terminate()
         stranger.wait(DEADLINE)
 
-    def test_what_is_set_is_not_embedded(self):
-        process = self.start(MONGO_URI="mongodb://127.0.0.1:1", AI_SERVICE_URL="http://127.0.0.1:1")
-        eventually(self.health, DEADLINE)
-        self.assertFalse(re.search("embedded|stand-in", self.said()))
-        process.terminate()
-        self.assert_nothing_left(process)
-
     def test_a_taken_port_is_told_in_one_line_before_anything_starts(self):
         with socket.create_server(("127.0.0.1", self.port)):
             process = self.start()
@@ -112,9 +105,10 @@ class DevTest(unittest.TestCase):
         self.assertRegex(self.said(), rf"\Abin/dev: cannot listen on 127\.0\.0\.1:{self.port}: .+\n\Z")
 
     def test_a_bad_setting_ends_all_of_it_with_the_services_status(self):
-        process = self.start(PORT="none")
+        process = self.start(PORT="none", MONGO_URI="mongodb://127.0.0.1:1", AI_SERVICE_URL="http://127.0.0.1:1")
         self.assert_nothing_left(process)
         self.assertEqual(process.returncode, 2)
+        self.assertFalse(re.search("embedded|stand-in", self.said()))  # both are set
 
     def test_it_takes_no_arguments(self):
         process = self.start(ROOT / "bin/dev", "--help")

@@ -126,9 +126,7 @@ class TestTest(unittest.TestCase):
         self.write_tests("tests/container/test_container.py", body)
         for names, passed in (
             ([], 4),
-            (["tests.part"], 2),
-            (["tests.container"], 2),
-            (["tests.part", "tests.test_app.ATest"], 4),
+            (["tests.container", "tests.test_app.ATest"], 4),
             (["-v", "tests.part.test_part.ATest.test_one"], 1),
         ):
             with self.subTest(names=names):

@@ -449,7 +449,7 @@ class TestEnds(InboundCase):
         def flood():
             with contextlib.suppress(OSError):
                 while not stop.is_set():
-                    client.sock.sendall(frame(1, b"x") * 1000)
+                    client.sock.sendall(frame(1, b"x" * 100) * 100)
         flooder = threading.Thread(target=flood)
         flooder.start()
         try:

@@ -5,8 +5,6 @@ import json
 import os
 import shutil
 import subprocess
-import threading
-import time
 import unittest
 import uuid
 from pathlib import Path
@@ -46,17 +44,6 @@ def inspect(name):
     return json.loads(docker("inspect", name))[0]
 
 
-def eventually(condition, seconds):
-    """Wait until `condition()` is true and give it back; AssertionError if that takes too long."""
-    end = time.monotonic() + seconds
-    pause = threading.Event()
-    while not (value := condition()):
-        if time.monotonic() > end:
-            raise AssertionError(f"not in {seconds} s")
-        pause.wait(0.1)
-    return value
-
-
 class Project:
     """docker-compose.yml under a name of its own and on a free port, gone without a trace after `down`.
 
@@ -75,7 +62,7 @@ class Project:
     def up(self, *services):
         """Build, start, and wait until all of them are healthy, or just there if they are named."""
         self.compose("up", "--build", "--quiet-pull", *(("-d", *services) if services else ("--wait",)),
-                     timeout=BUILD_SECONDS)  # fmt: skip
+                     timeout=BUILD_SECONDS)
 
     def down(self):
         self.compose("down", "--volumes", "--rmi", "local", "--remove-orphans", "--timeout", "5")

@@ -9,7 +9,8 @@ from pathlib import Path
 import requests
 from websockets.sync.client import connect
 
-from tests.container.engine import ROOT, Project, docker, eventually, need_engine
+from tests.container.engine import ROOT, Project, docker, need_engine
+from tests.peers.service import eventually
 
 SOON = 15  # seconds within which a change must be told; the design's figures are measured elsewhere
 # Docker's own view follows after three checks, 30 s apart, which no test should wait for.

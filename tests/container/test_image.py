@@ -3,7 +3,8 @@ import json
 import unittest
 import uuid
 
-from tests.container.engine import BUILD_SECONDS, ROOT, docker, eventually, inspect, need_engine
+from tests.container.engine import BUILD_SECONDS, ROOT, docker, inspect, need_engine
+from tests.peers.service import eventually
 
 CONTENTS = """
 import glob, json, os, shutil
@@ -15,7 +16,8 @@ print(json.dumps({
     "tests": glob.glob("/srv/**/test*", recursive=True),
     "installers": glob.glob("/opt/venv/bin/*pip*") + glob.glob("/opt/venv/lib/*/site-packages/pip*"),
     "compilers": [name for name in ("cc", "gcc", "g++", "make", "cargo", "git") if shutil.which(name)],
-    "caches": [p for name in ("/root/.cache", "/var/lib/apt/lists", "/var/cache/apt", "/tmp") for p in glob.glob(name + "/*")],
+    "caches": [path for folder in ("/root/.cache", "/var/lib/apt/lists", "/var/cache/apt", "/tmp")
+               for path in glob.glob(folder + "/*")],
     "wget": shutil.which("wget"),
 }))
 """

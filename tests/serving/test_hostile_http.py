@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.serving import probe_worker
-from tests.serving.service import ServedTest, read_all, read_response
+from tests.serving.served import ServedTest, read_all, read_response
 
 GET = b"GET /health HTTP/1.1\r\n"
 HOST = b"Host: a\r\n"
@@ -69,13 +69,13 @@ class HostileHttp:
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.worker = cls.service.worker_pid()
+        cls.worker = cls.service.worker_pid
 
     def assert_unharmed(self):
         self.assertEqual({"status": "alive"}, self.service.json("/health/live"))
-        self.assertEqual(self.worker, self.service.worker_pid())
-        self.assertNotIn("Traceback", self.service.log())
-        self.assertNotIn("panic", self.service.log())
+        self.assertEqual(self.worker, self.service.worker_pid)
+        self.assertNotIn("Traceback", self.service.log)
+        self.assertNotIn("panic", self.service.log)
 
     def test_each_hostile_request_gets_one_sane_answer_or_none(self):
         for name, (data, expected) in HOSTILE.items():
@@ -113,8 +113,8 @@ class HostileHttp:
         max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.differing_executors]
     )
     @given(st.lists(st.sampled_from(
-        [b"GET ", b"/health", b" HTTP/1.1", b"\r\n", b"\n", b"\r", b"Host: a", b"Connection: close", b": ", b"\x00", b"\xff",
-         b"Content-Length: 1", b"Transfer-Encoding: chunked", b"0\r\n\r\n", b" ", b"POST "]
+        [b"GET ", b"/health", b" HTTP/1.1", b"\r\n", b"\n", b"\r", b"Host: a", b"Connection: close", b": ", b"\x00",
+         b"\xff", b"Content-Length: 1", b"Transfer-Encoding: chunked", b"0\r\n\r\n", b" ", b"POST "]
     ), max_size=14).map(b"".join))
     def test_any_bytes_at_all_are_answered_or_the_connection_is_closed(self, data):
         answer = self.service.send(data, end=True)
@@ -125,7 +125,7 @@ class HostileHttp:
 class TestProbeWorkerIsUnharmed(HostileHttp, ServedTest):
     """Hostile clients of the probe worker, its limits of 10 s made shorter."""
 
-    config = "tests.serving.quick_conf"
+    settings = {"QUICK": "1"}
 
     def test_an_endless_head_is_refused_at_a_bounded_size(self):
         for start, status in ((b"GET /", b"414"), (GET + b"X: ", b"431")):

@@ -3,7 +3,9 @@ import time
 
 from websockets.sync.client import connect
 
-from tests.serving.service import ServedTest, read_response
+from tests.peers.ai_service import Mode
+from tests.peers.service import eventually
+from tests.serving.served import ServedTest, read_response
 
 WEBSOCKETS, THREADS, CONNECTIONS = 6, 4, 120
 GET = b"GET /health HTTP/1.1\r\n"
@@ -11,14 +13,14 @@ STUCK = b"GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 class ProbeWorkerTest(ServedTest):
-    environment = {
+    settings = {
         "WS_MAX_CONNECTIONS": str(WEBSOCKETS), "HTTP_THREADS": str(THREADS), "CHECK_MAX_AGE_SECONDS": "0.1",
-        "GUNICORN_CMD_ARGS": f"--worker-connections {CONNECTIONS}", "SHUTDOWN_TIMEOUT_SECONDS": "0.2",
+        "GUNICORN_CMD_ARGS": f"--worker-connections {CONNECTIONS}",
     }
 
     def setUp(self):
         self.held = self.enterContext(contextlib.ExitStack())
-        self.service.wait_for(lambda: self.service.json("/health")["status"] == "healthy", "healthy")
+        eventually(lambda: self.service.json("/health")["status"] == "healthy")
 
     def hold(self, count, data=b""):
         """Connections that have sent `data` and do nothing more."""
@@ -27,8 +29,8 @@ class ProbeWorkerTest(ServedTest):
             sock.sendall(data)
             yield sock
 
-    def refused(self):
-        return self.service.json("/health/details")["connections"]["inbound"]["refused"]
+    def inbound(self):
+        return self.service.json("/health/details")["connections"]["inbound"]
 
     def assert_probes_are_answered(self, count):
         """Each on a new connection, at once, fresh, and by turns with and without keeping it."""
@@ -58,10 +60,10 @@ class TestCrowd(ProbeWorkerTest):
 
     def test_a_lone_probe_gets_a_fresh_answer_with_every_thread_stuck(self):
         list(self.hold(WEBSOCKETS + THREADS, STUCK))
-        self.stand_in.status = 500
-        self.addCleanup(setattr, self.stand_in, "status", 200)
-        pause = time.monotonic() + 0.5
-        self.service.wait_for(lambda: time.monotonic() > pause, "an older result")
+        self.ai_service.mode = Mode.STATUS_503
+        self.addCleanup(setattr, self.ai_service, "mode", Mode.OK)
+        older = time.monotonic() + 0.5
+        eventually(lambda: time.monotonic() > older)
         self.assertEqual("unhealthy", self.service.json("/health")["status"])
 
 
@@ -69,11 +71,11 @@ class TestLimit(ProbeWorkerTest):
     """More connections than the worker has places for."""
 
     def test_silent_connections_make_room_the_oldest_first(self):
-        before = self.refused()
+        before = self.inbound()["refused"]
         [first, *_] = [*self.hold(CONNECTIONS), *self.hold(CONNECTIONS // 2, GET)]
         self.assert_probes_are_answered(60)
         self.assertEqual(b"", first.recv(1))
-        self.assertGreaterEqual(self.refused() - before, CONNECTIONS // 2)
+        self.assertGreaterEqual(self.inbound()["refused"] - before, CONNECTIONS // 2)
 
     def test_a_queue_of_requests_leaves_places_free_and_is_told_to_come_again(self):
         sent = list(self.hold(CONNECTIONS - 10, STUCK))
@@ -94,7 +96,7 @@ class TestLimit(ProbeWorkerTest):
             else:
                 self.service.get("/end/exit")
         self.assert_probes_are_answered(30)
-        self.service.wait_for(lambda: self.service.json("/health/details")["connections"]["inbound"]["open"] == 0, "0 open")
+        eventually(lambda: self.inbound()["open"] == 0)
 
 
 del ProbeWorkerTest, ServedTest

@@ -38,10 +38,20 @@ class TokenTest(unittest.TestCase):
             ("Bearer secret", 200), (basic("", "secret"), 200), (basic("anyone", "secret"), 200),
             ("Bearer Secret", 401), ("Bearer ", 401), ("Bearer", 401), (basic("secret", ""), 401),
             (basic("secret", "x"), 401), ("Basic !!!", 401), ("Digest secret", 401), ("Bearer sécret", 401),
+            ("bearer  secret ", 200), ("BASIC " + basic("", "secret")[6:], 200), (basic("Zo\u00eb", "secret"), 200),
+            ("Basic " + base64.b64encode("Zo\u00eb:secret".encode("latin-1")).decode(), 200),
+            (basic("a:secret", "secret"), 401), ("secret", 401), ("", 401), ("Bearer secret, Bearer secret", 401),
         ]:
             with self.subTest(header):
                 answer = client.get("/", headers={"Authorization": header})
                 self.assertEqual(answer.status_code, status)
+
+    def test_any_token_that_can_be_set_can_be_used(self):
+        for token in ("a=b", "a=b,c=d", '"quoted"', "a:b", "ends=="):
+            for header in (f"Bearer {token}", basic("", token)):
+                with self.subTest(header):
+                    answer = self.client(token).get("/", headers={"Authorization": header})
+                    self.assertEqual(answer.status_code, 200)
 
     def test_a_stranger_is_offered_both_and_told_nothing(self):
         answer = self.client("secret").get("/")
@@ -64,6 +74,13 @@ class OriginTest(unittest.TestCase):
             ("null", "health.example", True),
             ("", "health.example", True),
             ("health.example", "health.example", True),
+            ("http://health.example/", "health.example", True),
+            ("http://user@health.example", "health.example", True),
+            ("http://[::1]:8080", "[::1]:8080", False),
+            ("file://", "health.example", True),
+            ("http://health.example", "health.example:80", True),
+            ("HTTPS://ALLOWED.example", "health.example", False),
+            ("https://allowed.example:443", "health.example", True),
             ("https://allowed.example", "health.example", False),
             ("http://allowed.example", "health.example", True),
         ]:

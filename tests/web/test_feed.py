@@ -60,19 +60,44 @@ class FeedTest(unittest.TestCase):
         self.assertEqual(self.asked, 1)
         self.assertEqual({id(message.text) for message in got}, {id(got[0].text)})
 
-    def test_one_that_was_overtaken_is_dropped(self):
-        overtaken = threading.Event()
+    def test_what_changes_while_a_message_is_written_is_told_by_the_next_and_holds_up_nobody(self):
+        begun, go_on = threading.Event(), threading.Event()
+        state, seen = "old", []
 
         def facts():
-            if not overtaken.is_set():
-                overtaken.set()
-                self.feed.publish()
-            return {}
+            seen.append(state)
+            begun.set()
+            go_on.wait(DEADLINE)
+            return {"state": seen[-1]}
 
         self.feed = Feed(facts)
+        writer = threading.Thread(target=self.feed.publish)
+        writer.start()
+        self.assertTrue(begun.wait(DEADLINE))
+        state = "new"
+        self.feed.publish()
+        self.feed.publish()
+        self.assertEqual(seen, ["old"])
+        go_on.set()
+        writer.join(DEADLINE)
+        self.assertEqual(seen, ["old", "new"])
+        self.assertEqual(self.feed.newer_than(0, 0), (3, '{"type":"health","seq":3,"state":"new"}'))
+
+    def test_facts_that_fail_are_told_to_who_publishes_and_the_next_message_comes(self):
+        facts = iter([ZeroDivisionError, {}])
+
+        def failing_once():
+            result = next(facts)
+            if result is ZeroDivisionError:
+                raise result
+            return result
+
+        self.feed = Feed(failing_once)
+        with self.assertRaises(ZeroDivisionError):
+            self.feed.publish()
+        self.assertIsNone(self.feed.newer_than(0, 0))
         self.feed.publish()
         self.assertEqual(self.feed.newer_than(0, 0).seq, 2)
-        self.assertIsNone(self.feed.newer_than(2, 0))
 
     def test_numbers_rise_whoever_publishes(self):
         threads = [threading.Thread(target=self.feed.publish) for _ in range(50)]
@@ -81,6 +106,11 @@ class FeedTest(unittest.TestCase):
         for thread in threads:
             thread.join(DEADLINE)
         self.assertEqual(json.loads(self.feed.newer_than(0, 0).text)["seq"], 50)
+
+    def test_text_is_not_escaped(self):
+        feed = Feed(lambda: {"service": "Zo\u00eb"})
+        feed.publish()
+        self.assertIn("Zo\u00eb", feed.newer_than(0, 0).text)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,243 @@
+"""A real browser: Debian's chromium without a screen, driven over its DevTools protocol.
+
+https://chromedevtools.github.io/devtools-protocol/ names the commands and events.
+"""
+
+import base64
+import contextlib
+import itertools
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from tests.peers.service import eventually
+from tests.requirement import need
+
+ANSWER_SECONDS = 20.0
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+OPTIONS = (
+    "--headless", "--remote-debugging-port=0", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+    # It is to talk to nobody but the service.
+    "--disable-quic", "--no-first-run", "--no-default-browser-check", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-extensions", "--disable-default-apps",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+
+
+class Chromium:
+    """One browser process; a context manager. Each page has a profile of its own, which ends with it."""
+
+    def __init__(self):
+        program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+        need(program, "chromium")
+        self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self._process = subprocess.Popen(
+            [program, *OPTIONS, f"--user-data-dir={self._folder.name}"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )
+        self._ids = itertools.count(1)
+        self._lock = threading.Lock()  # guards _answers and _pages
+        self._answers = {}
+        self._pages = {}
+        try:
+            port, path = eventually(self._address, ANSWER_SECONDS)
+            self._connection = connect(
+                f"ws://127.0.0.1:{port}{path}", max_size=None, ping_interval=None, compression=None, proxy=None
+            )
+            self._socket = self._connection.__enter__()
+        except BaseException:
+            self._end()
+            raise
+        self._reader = threading.Thread(target=self._read, name="chromium", daemon=True)
+        self._reader.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+    @contextlib.contextmanager
+    def page(self, width=1280, height=900, scheme="light", scripts=True, timezone="UTC"):
+        """A blank page: `scheme` is what the reader prefers, `scripts` whether they run."""
+        context = self.send("Target.createBrowserContext", disposeOnDetach=True)["browserContextId"]
+        target = self.send("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
+        session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        page = Page(self, session)
+        with self._lock:
+            self._pages[session] = page
+        try:
+            for domain in ("Page", "Runtime", "Log", "Network"):
+                page.send(f"{domain}.enable")
+            page.send("Emulation.setFocusEmulationEnabled", enabled=True)
+            page.resize(width, height)
+            page.send("Emulation.setTimezoneOverride", timezoneId=timezone)
+            page.send("Emulation.setScriptExecutionDisabled", value=not scripts)
+            page.prefer(scheme)
+            yield page
+        finally:
+            with self._lock:
+                del self._pages[session]
+            self.send("Target.disposeBrowserContext", browserContextId=context)
+
+    def send(self, method, session=None, **parameters):
+        """A command's result. Raises AssertionError with what the browser says if it refuses."""
+        answered = self.post(method, session, **parameters).get(timeout=ANSWER_SECONDS)
+        if "error" in answered:
+            raise AssertionError(f"{method}: {answered['error']}")
+        return answered["result"]
+
+    def post(self, method, session=None, **parameters):
+        """Send a command; its answer will be in the queue that is given back."""
+        number = next(self._ids)
+        answer = queue.SimpleQueue()
+        with self._lock:
+            self._answers[number] = answer
+        message = {"id": number, "method": method, "params": parameters}
+        self._socket.send(json.dumps(message | ({"sessionId": session} if session else {})))
+        return answer
+
+    def close(self):
+        with contextlib.suppress(AssertionError, queue.Empty, ConnectionClosed):
+            self.send("Browser.close")
+        self._connection.__exit__(None, None, None)
+        self._reader.join(ANSWER_SECONDS)
+        self._end()
+
+    def _end(self):
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._folder.cleanup()
+
+    def _address(self):
+        if self._process.poll() is not None:
+            raise AssertionError(f"chromium ended with {self._process.returncode}")
+        with contextlib.suppress(OSError, ValueError):
+            port, path = Path(self._folder.name, "DevToolsActivePort").read_text().split()
+            return port, path
+        return None
+
+    def _read(self):
+        with contextlib.suppress(ConnectionClosed):
+            for text in self._socket:
+                message = json.loads(text)
+                with self._lock:
+                    answer = self._answers.pop(message.get("id"), None)
+                    page = self._pages.get(message.get("sessionId"))
+                if answer:
+                    answer.put(message)
+                elif page:
+                    page.note(message["method"], message["params"])
+
+
+class Page:
+    """One tab. `events` is all that it told: pairs of method and parameters."""
+
+    def __init__(self, browser, session):
+        self.events = []
+        self._browser, self._session = browser, session
+        self._password = None
+        self._changed = threading.Condition()  # guards events
+
+    def send(self, method, **parameters):
+        """A command's result."""
+        return self._browser.send(method, self._session, **parameters)
+
+    def note(self, method, parameters):
+        """Something has happened in the page. Called by the thread that reads, which must not wait for answers."""
+        with self._changed:
+            self.events.append((method, parameters))
+            self._changed.notify_all()
+        if method == "Fetch.requestPaused":
+            self._browser.post("Fetch.continueRequest", self._session, requestId=parameters["requestId"])
+        if method == "Fetch.authRequired":
+            entered = {"response": "ProvideCredentials", "username": "someone", "password": self._password}
+            self._browser.post(
+                "Fetch.continueWithAuth", self._session,
+                requestId=parameters["requestId"], authChallengeResponse=entered,
+            )
+
+    def enter_when_asked(self, password):
+        """Fill every password dialog; each is an event `Fetch.authRequired`."""
+        self._password = password
+        self.send("Fetch.enable", handleAuthRequests=True)
+
+    def told(self, *methods):
+        """The parameters of all events of these methods."""
+        with self._changed:
+            return [parameters for method, parameters in self.events if method in methods]
+
+    def wait_for_event(self, method, count=1):
+        """The latest event of that method, once there have been `count`. Raises AssertionError."""
+        with self._changed:
+            def seen():
+                return [parameters for each, parameters in self.events if each == method]
+
+            if not self._changed.wait_for(lambda: len(seen()) >= count, ANSWER_SECONDS):
+                raise AssertionError(f"no {method}")
+            return seen()[count - 1]
+
+    def goto(self, url):
+        """Load `url`, to the end."""
+        loads = len(self.told("Page.loadEventFired"))
+        self.send("Page.navigate", url=url)
+        self.wait_for_event("Page.loadEventFired", loads + 1)
+
+    def evaluate(self, expression):
+        """The value of a JavaScript expression, awaited. Raises AssertionError with what it throws."""
+        answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in answer:
+            raise AssertionError(answer["exceptionDetails"])
+        return answer["result"].get("value")
+
+    def wait_until(self, expression, timeout=ANSWER_SECONDS):
+        """Wait until a JavaScript expression is true."""
+        try:
+            eventually(lambda: self.evaluate(expression), timeout)
+        except AssertionError as error:
+            raise AssertionError(f"{expression} is not true: {error}; the page says: {self.text()}") from None
+
+    def text(self, selector="body"):
+        """What a reader sees of the first element that matches."""
+        return self.evaluate(f"document.querySelector({json.dumps(selector)}).innerText")
+
+    def resize(self, width, height):
+        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+
+    def prefer(self, scheme):
+        self.send(
+            "Emulation.setEmulatedMedia",
+            features=[
+                {"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}
+            ],
+        )
+
+    def screenshot(self, path):
+        """The whole page as a PNG file."""
+        data = self.send("Page.captureScreenshot", captureBeyondViewport=True)["data"]
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_bytes(base64.b64decode(data))
+
+    def requested(self):
+        """Every URL that the page asked for, WebSockets included."""
+        sent = [each["request"]["url"] for each in self.told("Network.requestWillBeSent")]
+        return sent + [each["url"] for each in self.told("Network.webSocketCreated")]
+
+    def errors(self):
+        """What the console shows as an error: what scripts throw and log, and what the browser complains of."""
+        thrown = [each["exceptionDetails"] for each in self.told("Runtime.exceptionThrown")]
+        logged = [each for each in self.told("Runtime.consoleAPICalled") if each["type"] in ("error", "warning")]
+        entries = [each["entry"] for each in self.told("Log.entryAdded")]
+        return thrown + logged + [each for each in entries if each["level"] in ("error", "warning")]

@@ -1,0 +1,224 @@
+"""Leaving for real: gunicorn's processes, their signals, and the clients they have just then."""
+
+import json
+import os
+import pathlib
+import signal
+import time
+import unittest
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from tests.peers.ai_service import FaultyAiService, Mode
+from tests.peers.service import eventually
+from tests.serving.served import Served, read_all, read_response
+
+GET = "GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
+DRAIN, SHUTDOWN = 2.0, 3.0
+# The limits are for a machine of one's own; other work may be going on on this one.
+SLACK = 5.0
+
+
+class LeavingTest:
+    """What holds on every worker class."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.ai_service = cls.enterClassContext(FaultyAiService())
+        # A process is left only once; they all start at the same time.
+        drain = {"DRAIN_SECONDS": str(DRAIN), "SHUTDOWN_TIMEOUT_SECONDS": str(SHUTDOWN)}
+        cls.services = {
+            "term": cls.start(**drain), "idle": cls.start(), "stuck": cls.start(SHUTDOWN_TIMEOUT_SECONDS="0.4"),
+            "int": cls.start(**drain), "quit": cls.start(DRAIN_SECONDS="30"),
+        }
+
+    @classmethod
+    def start(cls, **environment):
+        service = Served(WORKER_CLASS=cls.worker_class, AI_SERVICE_URL=cls.ai_service.url, wait=False, **environment)
+        cls.addClassCleanup(service.close)
+        return service
+
+    def take(self, name):
+        self.service = self.services[name]
+        self.service.wait_until_alive()
+        return self.service
+
+    def websocket(self):
+        websocket = self.enterContext(connect(f"ws://127.0.0.1:{self.service.port}/ws"))
+        websocket.recv(10)
+        return websocket
+
+    def begin(self, path):
+        """A connection with a request under way."""
+        sock = self.enterContext(self.service.connect())
+        sock.sendall((GET % path).encode())
+        return sock
+
+    def assert_gone(self, since, seconds):
+        """It ends within `seconds` of `since`, as it should, and leaves nothing behind."""
+        self.assertEqual(0, self.service.wait(seconds + 10), self.service.log)
+        self.assertLess(time.monotonic() - since, seconds + SLACK)
+        for bad in ("Traceback", "WORKER TIMEOUT", "SIGKILL", "ERROR", "CRITICAL"):
+            self.assertNotIn(bad, self.service.log)
+        with self.assertRaises(ConnectionRefusedError):
+            self.service.connect()
+
+    def assert_told(self, websocket):
+        """A WebSocket was closed with 1001, going away."""
+        with self.assertRaises(ConnectionClosed) as closed:
+            while True:
+                websocket.recv(10)
+        self.assertEqual(1001, closed.exception.rcvd and closed.exception.rcvd.code)
+
+    def test_sigterm_drains_then_closes_then_waits_for_what_is_in_flight(self):
+        service = self.take("term")
+        websockets = [self.websocket() for _ in range(5)]
+        in_flight = [self.begin(f"/slow/{DRAIN + 1.0}") for _ in range(3)]
+        idle = self.begin("/health/live")
+        read_response(idle)
+        self.ai_service.mode = Mode.MUTE  # the check under way from now on hangs
+        self.addCleanup(setattr, self.ai_service, "mode", Mode.OK)
+        began = time.monotonic()
+        service.signal(signal.SIGTERM)
+        eventually(lambda: service.get("/health/ready").status == 503)
+        service.signal(signal.SIGTERM)
+        idle.sendall((GET % "/health/live").encode())
+        self.assertIn(b"\r\nConnection: close\r\n", read_all(idle))
+        idle.close()  # or gunicorn's own worker waits for that, and does nothing else
+        answers = [service.get(path) for path in ("/health/ready", "/health", "/health/live", "/health/details")]
+        answers += [service.get(path, Content_Type="x/y") for path in ("/health/ready", "/health", "/health/live")]
+        self.assertLess(time.monotonic() - began, DRAIN, "too slow a machine: the drain was over")
+        self.assertEqual({"status": "draining", "missing": []}, json.loads(answers[0][2]))
+        self.assertEqual([503, 200, 200, 200, 503, 200, 200], [status for status, _, _ in answers])
+        self.assertEqual({"close"}, {headers["connection"] for _, headers, _ in answers})
+        for websocket in websockets:
+            self.assert_told(websocket)
+        told = time.monotonic() - began
+        self.assertTrue(DRAIN - 0.1 < told < DRAIN + 1 + SLACK, told)
+        eventually(lambda: refused(service), 1)  # with requests in flight
+        for sock in in_flight:
+            head, body = read_response(sock)
+            self.assertEqual((b"HTTP/1.1 200 OK", b"slept"), (head.split(b"\r\n")[0], body))
+        self.assert_gone(began, DRAIN + 1.0 + 1)
+
+    def test_without_anything_in_flight_it_is_gone_at_once(self):
+        self.take("idle")
+        read_response(self.begin("/health/details"))  # and stays open
+        began = time.monotonic()
+        self.service.signal(signal.SIGTERM)
+        self.assert_gone(began, 1)
+
+    def test_a_request_that_does_not_end_is_cut(self):
+        self.take("stuck")
+        sock = self.begin("/stuck")
+        self.service.get("/health/details")
+        began = time.monotonic()
+        self.service.signal(signal.SIGTERM)
+        self.assert_gone(began, 0.4 + 1)
+        self.assertIn("WARN: ", self.service.log)
+        self.assertIn("cutting off 1 connection", self.service.log)
+        self.assertEqual(b"", read_all(sock))
+
+    def test_control_c_in_a_terminal_closes_sockets_and_is_quick_whatever_is_stuck(self):
+        self.take("int")
+        websocket = self.websocket()
+        self.begin("/stuck")
+        self.service.get("/health/details")
+        began = time.monotonic()
+        os.killpg(self.service.process.pid, signal.SIGINT)
+        self.assert_told(websocket)
+        self.assert_gone(began, 1)
+
+    def test_sigquit_in_the_middle_of_a_drain_ends_it(self):
+        self.take("quit")
+        websocket = self.websocket()
+        self.service.signal(signal.SIGTERM)
+        eventually(lambda: self.service.get("/health/ready").status == 503)
+        began = time.monotonic()
+        self.service.signal(signal.SIGQUIT)
+        self.assert_told(websocket)
+        self.assert_gone(began, 1)
+
+
+class TestProbeWorkerLeaves(LeavingTest, unittest.TestCase):
+    """Signals to the service, on the probe worker."""
+
+    worker_class = "probe"
+
+
+class TestGthreadLeaves(LeavingTest, unittest.TestCase):
+    """Signals to the service, on gunicorn's own threaded worker."""
+
+    worker_class = "gthread"
+
+
+class TestMasterAndWorker(unittest.TestCase):
+    """Signals to one of the two, and a worker that ends by itself."""
+
+    def test_the_number_of_processes_stays_what_it_is(self):
+        service = self.enterContext(Served())
+        for number in (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR2):
+            service.signal(number)
+            os.kill(service.worker_pid, number)
+            self.assertTrue(service.wait_for_line(f"{number.name} is ignored"))
+        self.assertEqual(4, len([line for line in service.lines if "WARN: " in line and "is ignored" in line]))
+        self.assertEqual(1, service.log.count("Booting worker"))
+        for number in (signal.SIGKILL, signal.SIGTERM):
+            with self.subTest("a worker that ends is replaced", signal=number):
+                before = service.worker_pid
+                os.kill(before, number)
+                eventually(lambda before=before: children(service) not in ([], [before]))
+                service.wait_until_alive()
+        self.assertNotIn("Traceback", service.log)
+
+    def test_a_worker_after_its_last_request_tells_its_websockets(self):
+        service = self.enterContext(Served("--max-requests", "3"))
+        with connect(f"ws://127.0.0.1:{service.port}/ws") as websocket:
+            websocket.recv(10)
+            for _ in range(2):
+                service.get("/health/details")
+            began = time.monotonic()
+            with self.assertRaises(ConnectionClosed) as closed:
+                while True:
+                    websocket.recv(10)
+        self.assertEqual(1001, closed.exception.rcvd.code)
+        eventually(lambda: service.log.count("Booting worker") == 2)
+        self.assertLess(time.monotonic() - began, 3)
+
+    def test_a_worker_whose_master_has_gone_leaves(self):
+        service = self.enterContext(Served())
+        worker = service.worker_pid
+        with connect(f"ws://127.0.0.1:{service.port}/ws") as websocket:
+            websocket.recv(10)
+            service.signal(signal.SIGKILL)
+            service.process.wait()
+            with self.assertRaises(ConnectionClosed):
+                while True:
+                    websocket.recv(10)
+        eventually(lambda: ended(worker))
+        self.assertTrue(refused(service))
+
+
+def ended(pid):
+    """Whether a process is gone, or waits for whoever inherited it to take notice."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def children(service):
+    pid = service.process.pid
+    return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def refused(service):
+    """Whether nobody listens any more."""
+    try:
+        service.connect().close()
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:
+        pass  # closed just now, with us in its queue
+    return False
