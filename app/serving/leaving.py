@@ -98,15 +98,14 @@ class Leaving:
 
     def _leave(self, order: Order) -> Order | None:
         """Go through the steps of leaving; ENDED if the main thread has come to its end meanwhile."""
-        self._runtime.begin_drain()
+        within(STOP_SECONDS, self._runtime.begin_drain)
         hurried = order is Order.QUIT
         if order is Order.DRAIN:
             hurried = self._wait(self._drain_seconds, Order.QUIT) is Order.QUIT
         end = time.monotonic() + self._shutdown_timeout_seconds
-        if hurried:
-            within(HURRIED_SOCKETS_SECONDS, self._runtime.close_sockets)
-        else:
-            self._runtime.close_sockets()
+        within(
+            HURRIED_SOCKETS_SECONDS if hurried else self._shutdown_timeout_seconds, self._runtime.close_sockets
+        )
         self._worker.method_queue.defer(stop_serving, self._worker)
         come = Order.QUIT if hurried else self._wait(end - time.monotonic(), Order.QUIT, Order.ENDED)
         if come is Order.QUIT:
@@ -158,7 +157,10 @@ def stop_serving(worker: Any) -> None:
 
 
 def within(seconds: float, action: Callable[[], None]) -> None:
-    """Run `action` in a thread, and go on without it after `seconds`."""
+    """Run `action` in a thread, and go on without it after `seconds`; what it raises goes to the log only.
+
+    Whatever a step of leaving does, the next one comes.
+    """
     thread = threading.Thread(target=action, name=f"leaving-{action.__name__}", daemon=True)
     thread.start()
     thread.join(seconds)

@@ -79,6 +79,7 @@ class Chromium:
             for domain in ("Page", "Runtime", "Log", "Network"):
                 page.send(f"{domain}.enable")
             page.send("Emulation.setFocusEmulationEnabled", enabled=True)
+            page.send("Emulation.setScrollbarsHidden", hidden=True)
             page.resize(width, height)
             page.send("Emulation.setTimezoneOverride", timezoneId=timezone)
             page.send("Emulation.setScriptExecutionDisabled", value=not scripts)
@@ -91,7 +92,7 @@ class Chromium:
 
     def send(self, method, session=None, **parameters):
         """A command's result. Raises AssertionError with what the browser says if it refuses."""
-        answered = self.post(method, session, **parameters).get(timeout=ANSWER_SECONDS)
+        answered = self.post(method, session, **parameters).get(timeout=2 * ANSWER_SECONDS)
         if "error" in answered:
             raise AssertionError(f"{method}: {answered['error']}")
         return answered["result"]
@@ -203,11 +204,14 @@ class Page:
         return answer["result"].get("value")
 
     def wait_until(self, expression, timeout=ANSWER_SECONDS):
-        """Wait until a JavaScript expression is true."""
-        try:
-            eventually(lambda: self.evaluate(expression), timeout)
-        except AssertionError as error:
-            raise AssertionError(f"{expression} is not true: {error}; the page says: {self.text()}") from None
+        """Wait until a JavaScript expression is true; only where scripts run. Raises AssertionError."""
+        deadline = f"performance.now() + {timeout * 1000}"
+        came = self.evaluate(
+            f"(async (end) => {{ while (!({expression})) {{ if (performance.now() > end) return false;"
+            f" await new Promise((go) => setTimeout(go, 10)); }} return true; }})({deadline})"
+        )
+        if not came:
+            raise AssertionError(f"not in {timeout} s: {expression}; the page says: {self.text()}")
 
     def text(self, selector="body"):
         """What a reader sees of the first element that matches."""

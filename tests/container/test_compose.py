@@ -17,7 +17,7 @@ SOON = 15  # seconds within which a change must be told; the design's figures ar
 QUICK = """
 services:
   server:
-    healthcheck: {interval: 1s, retries: 2, start_period: 1s}
+    healthcheck: {interval: 1s, retries: 2}
   mongo:
     healthcheck: {interval: 1s}
 """
@@ -139,7 +139,7 @@ class ComposeTest(unittest.TestCase):
         address = self.project.address
         with ExitStack() as sockets:
             for _ in range(96):
-                sockets.enter_context(connect(f"ws://{address}/ws", close_timeout=0))
+                sockets.enter_context(connect(f"ws://{address}/ws"))
             self.assertEqual(self.project.health()[0], 200)
         self.assertFalse(self.project.container("server")["State"]["OOMKilled"])
 

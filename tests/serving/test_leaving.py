@@ -1,15 +1,18 @@
-"""Leaving for real: gunicorn's processes, their signals, and the clients they have just then."""
+"""Leaving, step by step, and for real: gunicorn's processes, their signals, and the clients they have just then."""
 
+import functools
 import json
 import os
 import pathlib
 import signal
 import time
 import unittest
+from unittest import mock
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from app.serving.leaving import Leaving, Order
 from tests.peers.ai_service import FaultyAiService, Mode
 from tests.peers.service import eventually
 from tests.serving.served import Served, read_all, read_response
@@ -18,6 +21,90 @@ GET = "GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
 DRAIN, SHUTDOWN = 2.0, 3.0
 # The limits are for a machine of one's own; other work may be going on on this one.
 SLACK = 5.0
+
+
+class FakeRuntime:
+    """Notes what is called; `broken` names what raises."""
+
+    def __init__(self, broken=()):
+        self.calls = []
+        for name in ("begin_drain", "close_sockets", "stop"):
+            setattr(self, name, functools.partial(self._call, name, name in broken))
+            getattr(self, name).__name__ = name
+
+    def _call(self, name, broken):
+        self.calls.append(name)
+        if broken:
+            raise ValueError(name)
+
+
+class FakeWorker:
+    """A worker whose loop is the runtime's list of calls."""
+
+    def __init__(self, runtime):
+        self.alive, self.ppid, self.nr_conns, self.method_queue = True, os.getppid(), 0, self
+        self._calls = runtime.calls
+
+    def defer(self, callback, worker):
+        assert worker is self
+        self._calls.append(callback.__name__)
+
+
+class TestSteps(unittest.TestCase):
+    """The steps of leaving, in the test's own thread."""
+
+    ALL = ["begin_drain", "close_sockets", "stop_serving", "stop"]
+
+    def leave(self, *orders, shutdown=0.01, broken=(), **worker):
+        """The exit status, of a leaving that finds these orders in its queue."""
+        self.runtime = FakeRuntime(broken)
+        self.worker = FakeWorker(self.runtime)
+        vars(self.worker).update(worker)
+        exits = []
+        leaving = Leaving(self.worker, self.runtime, 0.02, shutdown, exits.append)
+        for order in orders:
+            leaving.order(order)
+        leaving.run()
+        [status] = exits
+        return status
+
+    def test_each_way_of_leaving_goes_through_all_steps(self):
+        for orders in ([Order.DRAIN], [Order.QUIT], [Order.DRAIN, Order.QUIT], [Order.DRAIN] * 3):
+            with self.subTest(orders):
+                self.assertEqual(0, self.leave(*orders))
+                self.assertEqual(self.ALL, self.runtime.calls)
+
+    def test_a_worker_that_stops_by_itself_or_has_lost_its_master_leaves_too(self):
+        for state in ({"alive": False}, {"ppid": -1}):
+            with self.subTest(state):
+                self.assertEqual(0, self.leave(**state))
+                self.assertEqual(self.ALL, self.runtime.calls)
+
+    def test_who_is_hurried_waits_for_nothing(self):
+        began = time.monotonic()
+        self.leave(Order.DRAIN, Order.QUIT, shutdown=60)
+        self.leave(Order.QUIT, shutdown=60)
+        self.assertLess(time.monotonic() - began, 30)
+
+    def test_what_is_left_is_cut_and_told(self):
+        with self.assertLogs("app.serving.leaving", "WARNING") as logged:
+            self.leave(Order.DRAIN, nr_conns=3)
+        self.assertEqual(["cutting off 3 connections"], [record.getMessage() for record in logged.records])
+
+    def test_a_worker_that_ends_without_an_order_keeps_its_exit_status(self):
+        runtime = FakeRuntime()
+        exits = []
+        leaving = Leaving(FakeWorker(runtime), runtime, 0, 0, exits.append)
+        leaving.ended(3)
+        leaving.run()
+        self.assertEqual(([3], ["stop"]), (exits, runtime.calls))
+
+    def test_a_step_that_fails_is_told_and_holds_up_nothing(self):
+        told = []
+        with mock.patch("threading.excepthook", lambda args: told.append(str(args.exc_value))):
+            self.assertEqual(0, self.leave(Order.DRAIN, broken=("begin_drain", "close_sockets", "stop")))
+        self.assertEqual(["begin_drain", "close_sockets", "stop"], told)
+        self.assertEqual(self.ALL, self.runtime.calls)
 
 
 class LeavingTest:

@@ -34,7 +34,7 @@ from tests.peers.ai_service import FaultyAiService, Mode
 from tests.peers.service import Service, eventually
 from tests.peers.tcp_server import TcpServer
 
-PING = 0.5
+PING = 1.0
 SWEEP = 0.4
 CAP = 4
 TOKEN = "hunter2-token"
