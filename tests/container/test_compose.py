@@ -139,7 +139,7 @@ class ComposeTest(unittest.TestCase):
         address = self.project.address
         with ExitStack() as sockets:
             for _ in range(96):
-                sockets.enter_context(connect(f"ws://{address}/ws"))
+                sockets.enter_context(connect(f"ws://{address}/ws", max_queue=None))
             self.assertEqual(self.project.health()[0], 200)
         self.assertFalse(self.project.container("server")["State"]["OOMKilled"])
 
