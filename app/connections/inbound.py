@@ -22,6 +22,7 @@ MAX_MESSAGE_SIZE = 64 * 1024  # bytes
 MAX_FRAMES = 200  # a second; an orderly client sends a ping now and then
 MAX_UNREAD = 64  # messages that nobody takes
 SEND_BUFFER = 64 * 1024  # bytes; what the kernel holds for a slow client is state grown old
+HANDSHAKE_KEYS = ("HTTP_HOST", "HTTP_UPGRADE", "HTTP_SEC_WEBSOCKET_KEY", "HTTP_SEC_WEBSOCKET_VERSION")
 SOCKET_KEYS = ("gunicorn.socket", "werkzeug.socket")
 ORDERLY = (CloseReason.NORMAL_CLOSURE, CloseReason.GOING_AWAY, CloseReason.NO_STATUS_RCVD)
 
@@ -78,10 +79,10 @@ class InboundSocket(WebSocket, Server):
         # count its connections wrong.
         sock: socket.socket = environ[key].dup()
         wire = Wire(sock, ping_interval)
-        # Compression is not agreed to: a few KiB could become gigabytes before anyone looks at
-        # their size, and the messages here are small.
-        environ = {name: value for name, value in environ.items()
-                   if name != "HTTP_SEC_WEBSOCKET_EXTENSIONS"}
+        # simple-websocket is shown what the handshake needs and nothing else: subprotocols and other
+        # Connection options that are not ASCII make it raise, and compression is not agreed to (a
+        # few KiB could become gigabytes before anyone looks at their size).
+        environ = {name: environ[name] for name in HANDSHAKE_KEYS if name in environ} | {"HTTP_CONNECTION": "Upgrade"}
         try:
             tune(sock, ping_interval)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
@@ -120,7 +121,7 @@ class Inbound(Connection):
             self.ended(socket)
 
     def is_healthy(self) -> bool:
-        return self._state is State.CONNECTED and self._socket.is_alive()
+        return self._socket.thread.is_alive()
 
     def reconnect(self, cancelled: Callable[[], bool] = lambda: False) -> bool:
         return False

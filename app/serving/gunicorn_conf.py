@@ -37,8 +37,10 @@ keepalive = 75 if _probe else 2
 preload_app = False
 # The master gives a worker this long after SIGTERM before it kills it.
 graceful_timeout = int(_settings.drain_seconds + _settings.shutdown_timeout_seconds) + 2
-# No peer's header changes path or scheme: nothing here depends on them.
-forwarded_allow_ips = ""
+# No header changes path or scheme, whoever sends it; that anybody may saves parsing the peer's address each time.
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
+forwarded_allow_ips = "*"
 http_parser = "python"
 # By default gunicorn opens a control socket under $HOME, and a thread for it.
 control_socket_disable = True

@@ -1,4 +1,6 @@
 import contextlib
+import os
+import resource
 import time
 
 from websockets.sync.client import connect
@@ -81,6 +83,16 @@ class TestLimit(ProbeWorkerTest):
         sent = list(self.hold(CONNECTIONS - 10, STUCK))
         self.assertIn(b" 503 SERVICE UNAVAILABLE\r\n", read_response(sent[-1])[0])
         self.assert_probes_are_answered(60)
+
+    def test_without_descriptors_left_silent_connections_make_room_too(self):
+        pid = self.service.worker_pid
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.prlimit, pid, resource.RLIMIT_NOFILE, limits)
+        few = len(os.listdir(f"/proc/{pid}/fd")) + 20
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (few, limits[1]))
+        list(self.hold(40))
+        self.assert_probes_are_answered(30)
+        self.assertEqual(1, self.service.log.count("closing idle connections to accept new ones"))
 
     def test_connections_that_end_in_whatever_way_are_counted_off(self):
         """More of each than there are places: one miscounted each time would take all of them."""
