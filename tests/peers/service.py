@@ -25,11 +25,11 @@ Answer = collections.namedtuple("Answer", "status headers body")
 class Service:
     """Runs `bin/serve` with `settings` in its environment; a context manager that gives it once it is alive.
 
-    Nothing of the test's own environment is a setting. `app` is another WSGI application than the product's, for
-    views that a test needs. `out` and `err` are the lines of its log.
+    Nothing of the test's own environment is a setting. `options` are gunicorn's. `out` and `err` are the lines of
+    its log.
     """
 
-    def __init__(self, *options, app=None, wait=True, **settings):
+    def __init__(self, *options, wait=True, **settings):
         self.port = int(settings.setdefault("PORT", free_port()))
         settings.setdefault("HOST", "127.0.0.1")
         settings.setdefault("MONGO_URI", "mongodb://127.0.0.1:1")
@@ -40,7 +40,7 @@ class Service:
         environ["PATH"] = f"{Path(sys.executable).parent}:{environ['PATH']}"
         environ["VENV"] = str(Path(sys.executable).parents[1])
         environ |= {name: str(value) for name, value in settings.items()}
-        command = [str(ROOT / "bin" / "serve"), *options, *([app] if app else [])]
+        command = [str(ROOT / "bin" / "serve"), *options]
         self.process = subprocess.Popen(
             command, env=environ, cwd=ROOT, text=True, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
