@@ -42,14 +42,10 @@ def create_app(settings: Settings) -> Flask:
     reconnects = Tally("success", "failure", "gave_up")
     runtime = Runtime(watch, registry, monitor, _upstreams(settings, reconnects))
     answers = ProbeAnswers(
-        settings.unhealthy_status_code,
-        settings.readiness_requires,
-        runtime.ailing_threads,
-        lambda: runtime.draining,
+        settings.unhealthy_status_code, settings.readiness_requires, runtime.ailing_threads, lambda: runtime.draining
     )
     metrics = Metrics(
-        watch, registry, monitor,
-        reconnects=reconnects, probes=answers.counts, draining=lambda: runtime.draining,
+        watch, registry, monitor, reconnects=reconnects, probes=answers.counts, draining=lambda: runtime.draining
     )
     token = settings.status_token.get_secret_value()
     app = Flask("app", static_folder=None)
@@ -63,9 +59,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(create_metrics_blueprint(metrics))
     app.register_blueprint(create_page_blueprint(watch, runtime.facts, settings.check_timeout_seconds))
     app.register_blueprint(
-        create_websocket_blueprint(
-            _feed(runtime), registry, watch.follow, token, settings.ws_allowed_origins
-        )
+        create_websocket_blueprint(_feed(runtime), registry, watch.follow, token, settings.ws_allowed_origins)
     )
     return app
 
@@ -86,9 +80,7 @@ def _watch(settings: Settings) -> HealthWatch:
     timeout = settings.check_timeout_seconds
     checks = [
         MongoCheck(settings.mongo_uri.get_secret_value(), timeout),
-        AiServiceCheck(
-            settings.ai_service_url.get_secret_value(), timeout, settings.ca_bundle or None
-        ),
+        AiServiceCheck(settings.ai_service_url.get_secret_value(), timeout, settings.ca_bundle or None),
     ]
     timing = Timing(
         interval=settings.check_interval_seconds,

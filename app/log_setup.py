@@ -62,9 +62,7 @@ class JsonLinesFormatter(JsonFormatter):
             "{asctime}{levelname}{name}{message}{exc_info}",
             style="{",
             datefmt="%Y-%m-%dT%H:%M:%S%z",
-            rename_fields={
-                "asctime": "time", "levelname": "level", "name": "logger", "exc_info": "exception",
-            },
+            rename_fields={"asctime": "time", "levelname": "level", "name": "logger", "exc_info": "exception"},
             json_ensure_ascii=False,
         )
         self._redact = redact
@@ -94,12 +92,16 @@ def configure(level: str, style: str, secrets: Iterable[str]) -> None:
             "filters": {"below_error": {"()": lambda: _below_error}},
             "handlers": {
                 "stdout": {
-                    "class": "logging.StreamHandler", "stream": "ext://sys.stdout",
-                    "formatter": "line", "filters": ["below_error"],
+                    "class": "logging.StreamHandler",
+                    "stream": "ext://sys.stdout",
+                    "formatter": "line",
+                    "filters": ["below_error"],
                 },
                 "stderr": {
-                    "class": "logging.StreamHandler", "stream": "ext://sys.stderr",
-                    "formatter": "line", "level": "ERROR",
+                    "class": "logging.StreamHandler",
+                    "stream": "ext://sys.stderr",
+                    "formatter": "line",
+                    "level": "ERROR",
                 },
             },
             "root": {"level": level, "handlers": ["stdout", "stderr"]},
@@ -120,8 +122,7 @@ def _log_thread_panic(args: threading.ExceptHookArgs) -> None:
         return
     name = args.thread.name if args.thread else "?"
     log.error(
-        "panic: thread %s ended: %s", name, args.exc_value,
-        exc_info=(args.exc_type, args.exc_value, args.exc_traceback),
+        "panic: thread %s ended: %s", name, args.exc_value, exc_info=(args.exc_type, args.exc_value, args.exc_traceback)
     )
 
 

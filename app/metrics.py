@@ -3,20 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Histogram,
-    ProcessCollector,
-    disable_created_metrics,
-)
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
-from prometheus_client.metrics_core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    InfoMetricFamily,
-    Metric,
-)
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from app.connections.connection import Direction, State
@@ -78,16 +67,21 @@ class _Checks:
         self._durations = Histogram(
             f"{PREFIX}_check_duration_seconds",
             "How long checks took; one past its deadline counts as the deadline.",
-            ["dependency"], buckets=BUCKETS, registry=registry,
+            ["dependency"],
+            buckets=BUCKETS,
+            registry=registry,
         )
         self._ended = Counter(
-            f"{PREFIX}_checks_total", "Checks that have ended, and why the answer was no.",
-            ["dependency", "result", "reason"], registry=registry,
+            f"{PREFIX}_checks_total",
+            "Checks that have ended, and why the answer was no.",
+            ["dependency", "result", "reason"],
+            registry=registry,
         )
         self._turns = Counter(
             f"{PREFIX}_dependency_state_changes_total",
             "Turns from connected to disconnected or back; the first result is none.",
-            ["dependency"], registry=registry,
+            ["dependency"],
+            registry=registry,
         )
         ends = [None, *(reason for reason in Reason if reason not in NOT_CHECKED)]
         for dependency in dependencies:
@@ -129,7 +123,8 @@ class _Holding(Collector):
         report = self._watch.current()
         identity = report.identity
         yield InfoMetricFamily(
-            f"{PREFIX}_build", "Which service reports, as it is set.",
+            f"{PREFIX}_build",
+            "Which service reports, as it is set.",
             {"version": identity.version, "service": identity.service},
         )
         yield _gauge("up", "Whether all dependencies are connected: 1 or 0.", report.healthy)
@@ -137,7 +132,8 @@ class _Holding(Collector):
         up = _labelled("dependency_up", "Whether the dependency is connected: 1 or 0.", "dependency")
         success = _labelled(
             "dependency_last_success_timestamp_seconds",
-            "When the last check began that found it connected; 0: none yet.", "dependency",
+            "When the last check began that found it connected; 0: none yet.",
+            "dependency",
         )
         for record in report.records:
             up.add_metric([record.dependency], record.connected)
@@ -146,16 +142,22 @@ class _Holding(Collector):
         yield success
         yield self._connections()
         yield _counter(
-            "reconnects", "Attempts to dial an upstream; gave_up: all attempts of a round failed.",
-            ["outcome"], {(name,): n for name, n in self._reconnects.snapshot().items()},
+            "reconnects",
+            "Attempts to dial an upstream; gave_up: all attempts of a round failed.",
+            ["outcome"],
+            {(name,): n for name, n in self._reconnects.snapshot().items()},
         )
         refused = dict.fromkeys(REFUSALS, 0) | self._registry.refused.snapshot()
         yield _counter(
-            "connections_refused", "Connections of clients that were not let in, or had to make room.",
-            ["cause"], {(cause,): n for cause, n in refused.items()},
+            "connections_refused",
+            "Connections of clients that were not let in, or had to make room.",
+            ["cause"],
+            {(cause,): n for cause, n in refused.items()},
         )
         yield _counter(
-            "probes", "Probes answered.", ["route", "code"],
+            "probes",
+            "Probes answered.",
+            ["route", "code"],
             {(route, str(code)): n for (route, code), n in self._probes().items()},
         )
         yield _gauge(
@@ -168,7 +170,8 @@ class _Holding(Collector):
         possible = [*product([Direction.OUTBOUND], State), *product([Direction.INBOUND], INBOUND_STATES)]
         counts = dict.fromkeys(possible, 0) | self._registry.counts()
         family = GaugeMetricFamily(
-            f"{PREFIX}_connections", "WebSocket connections: outbound to upstreams, inbound from clients.",
+            f"{PREFIX}_connections",
+            "WebSocket connections: outbound to upstreams, inbound from clients.",
             labels=["direction", "state"],
         )
         for labels, count in counts.items():
@@ -184,9 +187,7 @@ def _labelled(name: str, documentation: str, label: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"{PREFIX}_{name}", documentation, labels=[label])
 
 
-def _counter(
-    name: str, documentation: str, labels: list[str], counts: Mapping[tuple[str, ...], int]
-) -> Metric:
+def _counter(name: str, documentation: str, labels: list[str], counts: Mapping[tuple[str, ...], int]) -> Metric:
     family = CounterMetricFamily(f"{PREFIX}_{name}", documentation, labels=labels)
     for values, count in counts.items():
         family.add_metric(values, count)

@@ -7,8 +7,7 @@ import warnings
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import unquote, unquote_plus, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, TypeAdapter
-from pydantic import WebsocketUrl
+from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, TypeAdapter, WebsocketUrl
 from pydantic_settings import NoDecode
 from pymongo import MongoClient
 
@@ -16,9 +15,7 @@ DAY = 86_400
 HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 UPSTREAM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MONGO_SCHEMES = ("mongodb://", "mongodb+srv://")
-SECRET_OPTIONS = frozenset(
-    {"tlscertificatekeyfilepassword", "authmechanismproperties", "proxypassword"}
-)
+SECRET_OPTIONS = frozenset({"tlscertificatekeyfilepassword", "authmechanismproperties", "proxypassword"})
 OPTION = re.compile(r"([^&;=]+)=([^&;]*)")
 SESSION_TOKEN = re.compile(r"(?<=AWS_SESSION_TOKEN:)[^,]+")
 MASK = "***"
@@ -147,41 +144,41 @@ Host = Annotated[str, Tidy, AfterValidator(_host), MayBe("an IP address or a hos
 Port = Annotated[int, Tidy, Field(ge=1, le=65535), MayBe("a port, 1 to 65535")]
 Count = Annotated[int, Tidy, Field(ge=1), MayBe("a whole number, at least 1")]
 _Float = Annotated[float, Tidy, Field(allow_inf_nan=False)]
-Seconds = Annotated[
-    _Float, Field(gt=0, le=DAY), MayBe(f"a number of seconds above 0, at most {DAY}")
-]
-SecondsOrNone = Annotated[
-    _Float, Field(ge=0, le=DAY), MayBe(f"a number of seconds, 0 to {DAY}")
-]
+Seconds = Annotated[_Float, Field(gt=0, le=DAY), MayBe(f"a number of seconds above 0, at most {DAY}")]
+SecondsOrNone = Annotated[_Float, Field(ge=0, le=DAY), MayBe(f"a number of seconds, 0 to {DAY}")]
 AnySeconds = _Float
 HttpAddress = Annotated[
-    SecretStr, Tidy, AfterValidator(_http_url),
+    SecretStr,
+    Tidy,
+    AfterValidator(_http_url),
     MayBe("a URL like http://host:8000 or https://host/base, without query or fragment"),
 ]
 MongoAddress = Annotated[
-    SecretStr, Tidy, AfterValidator(_mongo_uri),
+    SecretStr,
+    Tidy,
+    AfterValidator(_mongo_uri),
     MayBe(
         "a MongoDB connection string like mongodb://host:27017 or mongodb+srv://host, user and "
         "password percent-encoded, with options that the driver knows"
     ),
 ]
 Upstreams = Annotated[
-    tuple[Annotated[Upstream, BeforeValidator(_upstream)], ...], NoDecode, Tidy,
-    BeforeValidator(_items), AfterValidator(_upstreams),
+    tuple[Annotated[Upstream, BeforeValidator(_upstream)], ...],
+    NoDecode,
+    Tidy,
+    BeforeValidator(_items),
+    AfterValidator(_upstreams),
     MayBe("name=ws://host/path (or wss), several with commas between, each name once"),
 ]
 Origins = Annotated[
-    tuple[Annotated[str, Tidy, AfterValidator(_origin)], ...], NoDecode, Tidy,
+    tuple[Annotated[str, Tidy, AfterValidator(_origin)], ...],
+    NoDecode,
+    Tidy,
     BeforeValidator(_items),
     MayBe("origins like https://example.org, several with commas between"),
 ]
-CaBundle = Annotated[
-    str, Tidy, AfterValidator(_ca_bundle), MayBe("the path of a readable PEM file, or empty")
-]
-Token = Annotated[
-    SecretStr, Tidy, AfterValidator(_token),
-    MayBe("printable ASCII characters without spaces, or empty"),
-]
+CaBundle = Annotated[str, Tidy, AfterValidator(_ca_bundle), MayBe("the path of a readable PEM file, or empty")]
+Token = Annotated[SecretStr, Tidy, AfterValidator(_token), MayBe("printable ASCII characters without spaces, or empty")]
 Level = BeforeValidator(_level)
 Items = BeforeValidator(_items)
 Once = AfterValidator(_once)
@@ -192,9 +189,7 @@ def mask_url(url: str) -> str:
     base, question, query = url.partition("?")
     base = re.sub(r"//.*@", f"//{MASK}@", base)
     if base.startswith(MONGO_SCHEMES):
-        query = OPTION.sub(
-            lambda pair: f"{pair[1]}={MASK}" if pair[1].lower() in SECRET_OPTIONS else pair[0], query
-        )
+        query = OPTION.sub(lambda pair: f"{pair[1]}={MASK}" if pair[1].lower() in SECRET_OPTIONS else pair[0], query)
     elif query:
         query = MASK
     return base + question + query
@@ -210,6 +205,4 @@ def secrets_in(url: str) -> set[str]:
         found |= options | {token for value in options for token in SESSION_TOKEN.findall(unquote_plus(value))}
     else:
         found.add(query)
-    return {
-        text for secret in found for text in (secret, unquote(secret), unquote_plus(secret)) if text
-    }
+    return {text for secret in found for text in (secret, unquote(secret), unquote_plus(secret)) if text}

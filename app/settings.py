@@ -46,39 +46,39 @@ class Settings(BaseSettings):
 
     host: t.Host = Field("0.0.0.0", description="address to listen on")
     port: t.Port = Field(8080, description="port to listen on")
-    mongo_uri: t.MongoAddress = Field(
-        SecretStr("mongodb://localhost:27017"), description="MongoDB"
-    )
+    mongo_uri: t.MongoAddress = Field(SecretStr("mongodb://localhost:27017"), description="MongoDB")
     ai_service_url: t.HttpAddress = Field(
         SecretStr("http://localhost:8000"), description="AI service; `/health` is added"
     )
     service_name: t.Text = Field("server", description="name as reported")
     service_version: t.Text = Field("1.0.0", description="version as reported")
-    check_timeout_seconds: Annotated[
-        t.AnySeconds, Field(ge=0.1, le=5), MayBe("a number of seconds, 0.1 to 5")
-    ] = Field(5.0, description="total deadline of one check (0.1 to 5)")
+    check_timeout_seconds: Annotated[t.AnySeconds, Field(ge=0.1, le=5), MayBe("a number of seconds, 0.1 to 5")] = Field(
+        5.0, description="total deadline of one check (0.1 to 5)"
+    )
     check_interval_seconds: t.Seconds = Field(5.0, description="between checks that no probe asks for")
     check_max_age_seconds: Annotated[
-        t.AnySeconds, Field(ge=0.1), _at_most("check_interval_seconds"),
+        t.AnySeconds,
+        Field(ge=0.1),
+        _at_most("check_interval_seconds"),
         MayBe("a number of seconds, 0.1 to CHECK_INTERVAL_SECONDS"),
     ] = Field(
-        1.0,
-        description="a result older than this makes a probe ask for a new check "
-        "(0.1 to `CHECK_INTERVAL_SECONDS`)",
+        1.0, description="a result older than this makes a probe ask for a new check (0.1 to `CHECK_INTERVAL_SECONDS`)"
     )
     probe_wait_seconds: Annotated[
-        t.AnySeconds, Field(ge=0), _at_most("check_timeout_seconds"),
+        t.AnySeconds,
+        Field(ge=0),
+        _at_most("check_timeout_seconds"),
         MayBe("a number of seconds, 0 to CHECK_TIMEOUT_SECONDS"),
-    ] = Field(
-        0.25, description="longest that a probe waits for it (0 to `CHECK_TIMEOUT_SECONDS`)"
-    )
-    unhealthy_status_code: Annotated[
-        int, t.Tidy, AfterValidator(_unhealthy), MayBe("503 or 200")
-    ] = Field(
+    ] = Field(0.25, description="longest that a probe waits for it (0 to `CHECK_TIMEOUT_SECONDS`)")
+    unhealthy_status_code: Annotated[int, t.Tidy, AfterValidator(_unhealthy), MayBe("503 or 200")] = Field(
         503, description="status code of `/health` and `/health/details` when unhealthy: 503 or 200"
     )
     readiness_requires: Annotated[
-        tuple[Literal["mongodb", "ai_service"], ...], NoDecode, t.Tidy, t.Items, t.Once,
+        tuple[Literal["mongodb", "ai_service"], ...],
+        NoDecode,
+        t.Tidy,
+        t.Items,
+        t.Once,
         MayBe("mongodb, ai_service, or mongodb,ai_service, or empty"),
     ] = Field((), description="which dependencies readiness needs: `mongodb,ai_service`")
     sweep_interval_seconds: t.Seconds = Field(30.0, description="between sweeps over the WebSocket connections")
@@ -86,18 +86,14 @@ class Settings(BaseSettings):
     reconnect_backoff_seconds: Annotated[
         t.AnySeconds, Field(ge=0.1, le=t.DAY), MayBe(f"a number of seconds, 0.1 to {t.DAY}")
     ] = Field(1.0, description="attempt n waits n times this (at least 0.1)")
-    reconnect_cooldown_seconds: t.SecondsOrNone = Field(
-        300.0, description="rest before the next attempts; 0: for good"
-    )
+    reconnect_cooldown_seconds: t.SecondsOrNone = Field(300.0, description="rest before the next attempts; 0: for good")
     dial_timeout_seconds: t.Seconds = Field(5.0, description="one attempt to connect, in all")
     ws_upstreams: t.Upstreams = Field(
         (), description="WebSocket servers to hold a connection to: `name=ws://host/path,…`"
     )
     ws_max_connections: t.Count = Field(96, description="most clients of `/ws` at one time")
     ws_ping_interval_seconds: t.Seconds = Field(25.0, description="between pings on every WebSocket")
-    ws_allowed_origins: t.Origins = Field(
-        (), description="origins besides our own whose pages may open `/ws`"
-    )
+    ws_allowed_origins: t.Origins = Field((), description="origins besides our own whose pages may open `/ws`")
     http_threads: t.Count = Field(32, description="threads kept for requests, beside those of WebSockets")
     drain_seconds: t.SecondsOrNone = Field(
         3.0, description="after SIGTERM: readiness says 503 this long before the listener closes"
@@ -116,7 +112,9 @@ class Settings(BaseSettings):
         description="if set, `/`, `/health/details`, `/metrics` and `/ws` want it, as Bearer token or Basic password",
     )
     log_level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], t.Tidy, t.Level,
+        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+        t.Tidy,
+        t.Level,
         MayBe("DEBUG, INFO, WARNING (or WARN), ERROR or CRITICAL"),
     ] = Field("INFO", description="DEBUG, INFO, WARNING (or WARN), ERROR or CRITICAL")
     log_format: Annotated[Literal["text", "json"], MayBe("text or json")] = Field(
@@ -149,11 +147,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             bad = {str(each["loc"][0]) for each in error.errors(include_input=False)}
         raise SettingsError(
-            [
-                _complaint(name, field, values.get(name))
-                for name, field in cls.model_fields.items()
-                if name in bad
-            ]
+            [_complaint(name, field, values.get(name)) for name, field in cls.model_fields.items() if name in bad]
         )
 
     def masked(self) -> dict[str, str]:
@@ -200,9 +194,7 @@ def table() -> str:
     rows = ["| variable | default | meaning |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         default = _shown(field.default)
-        rows.append(
-            f"| `{name.upper()}` | {f'`{default}`' if default else 'empty'} | {field.description} |"
-        )
+        rows.append(f"| `{name.upper()}` | {f'`{default}`' if default else 'empty'} | {field.description} |")
     return "\n".join(rows)
 
 

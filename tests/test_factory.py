@@ -25,7 +25,8 @@ class FactoryTest(unittest.TestCase):
                 {
                     "MONGO_URI": f"mongodb://u:hunter2@127.0.0.1:{port}",
                     "AI_SERVICE_URL": f"http://127.0.0.1:{port}",
-                    "PROBE_WAIT_SECONDS": "0", **environ,
+                    "PROBE_WAIT_SECONDS": "0",
+                    **environ,
                 }
             )
         )
@@ -97,8 +98,16 @@ class FactoryTest(unittest.TestCase):
         self.assertEqual(
             list(body),
             [
-                "status", "timestamp", "version", "service", "dependencies", "checks", "connections", "monitor",
-                "draining", "started_at",
+                "status",
+                "timestamp",
+                "version",
+                "service",
+                "dependencies",
+                "checks",
+                "connections",
+                "monitor",
+                "draining",
+                "started_at",
             ],
         )
         self.assertEqual(set(body["connections"]), {"by_state", "outbound", "inbound"})
@@ -126,8 +135,12 @@ class FactoryTest(unittest.TestCase):
 
     def test_timings_are_as_set(self):
         app = self.create(
-            CHECK_TIMEOUT_SECONDS="2", CHECK_INTERVAL_SECONDS="60", CHECK_MAX_AGE_SECONDS="50",
-            PROBE_WAIT_SECONDS="1.5", SWEEP_INTERVAL_SECONDS="11", HTTP_THREADS="9",
+            CHECK_TIMEOUT_SECONDS="2",
+            CHECK_INTERVAL_SECONDS="60",
+            CHECK_MAX_AGE_SECONDS="50",
+            PROBE_WAIT_SECONDS="1.5",
+            SWEEP_INTERVAL_SECONDS="11",
+            HTTP_THREADS="9",
         )
         runtime = runtime_of(app)
         self.assertEqual(runtime.monitor.interval, 11)

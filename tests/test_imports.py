@@ -21,7 +21,13 @@ ALLOWED = {
     "app.web": {"app.web", "app.metrics", "app.health", "app.connections"},
     "app.serving": {"app.serving", "app.runtime", "app.health", "app.connections"},
     "app.factory": {
-        "app.settings", "app.web", "app.serving", "app.runtime", "app.metrics", "app.health", "app.connections",
+        "app.settings",
+        "app.web",
+        "app.serving",
+        "app.runtime",
+        "app.metrics",
+        "app.health",
+        "app.connections",
     },
 }
 
@@ -104,8 +110,7 @@ class ImportsTest(unittest.TestCase):
 
     def test_the_environment_is_read_at_the_two_beginnings_only(self):
         self.assertEqual(
-            {module.name for module in MODULES if module.reads_environment()},
-            {"app.wsgi", "app.serving.gunicorn_conf"},
+            {module.name for module in MODULES if module.reads_environment()}, {"app.wsgi", "app.serving.gunicorn_conf"}
         )
 
     def test_imports_are_written_out(self):

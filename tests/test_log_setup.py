@@ -72,7 +72,10 @@ class TextFormatTest(unittest.TestCase):
 
     def test_prefixes(self):
         for level, prefix in (
-            (logging.DEBUG, "DEBUG"), (logging.INFO, "INFO"), (logging.WARNING, "WARN"), (logging.ERROR, "ERROR"),
+            (logging.DEBUG, "DEBUG"),
+            (logging.INFO, "INFO"),
+            (logging.WARNING, "WARN"),
+            (logging.ERROR, "ERROR"),
             (logging.CRITICAL, "CRITICAL"),
         ):
             with self.subTest(prefix):
@@ -90,10 +93,16 @@ class TextFormatTest(unittest.TestCase):
 
     def test_no_value_can_forge_a_line_or_order_a_terminal_about(self):
         for forged, escaped in (
-            ("a\nERROR: 2026/01/01 00:00:00 b", r"a\nERROR: 2026/01/01 00:00:00 b"), ("a\r\nb", r"a\r\nb"),
-            ("a\x0bb\x0cc", r"a\x0bb\x0cc"), ("\x1b[31mred\x1b[0m", r"\x1b[31mred\x1b[0m"), ("\x9b2J", r"\x9b2J"),
-            ("a\x85b", r"a\x85b"), ("a\u2028b\u2029c", r"a\u2028b\u2029c"), ("\x00\x07\x08\x7f", r"\x00\x07\x08\x7f"),
-            ("\udcff", r"\udcff"), ("tab\tand \u00fc stay", "tab\tand \u00fc stay"),
+            ("a\nERROR: 2026/01/01 00:00:00 b", r"a\nERROR: 2026/01/01 00:00:00 b"),
+            ("a\r\nb", r"a\r\nb"),
+            ("a\x0bb\x0cc", r"a\x0bb\x0cc"),
+            ("\x1b[31mred\x1b[0m", r"\x1b[31mred\x1b[0m"),
+            ("\x9b2J", r"\x9b2J"),
+            ("a\x85b", r"a\x85b"),
+            ("a\u2028b\u2029c", r"a\u2028b\u2029c"),
+            ("\x00\x07\x08\x7f", r"\x00\x07\x08\x7f"),
+            ("\udcff", r"\udcff"),
+            ("tab\tand \u00fc stay", "tab\tand \u00fc stay"),
         ):
             with self.subTest(forged):
                 self.assertRegex(text("%s", forged), rf"\AINFO: {STAMP} {re.escape(escaped)}\Z")
@@ -119,7 +128,7 @@ class JsonFormatTest(unittest.TestCase):
         self.assertTrue(entry["exception"].endswith("\nValueError: one\ntwo"))
 
     def test_it_stays_one_printable_line_and_loses_nothing(self):
-        nasty = "a\nb\r\x1b[31m\x9b\x85\u2028\u2029\x7f\x00\udcff\"\\\u00fc"
+        nasty = 'a\nb\r\x1b[31m\x9b\x85\u2028\u2029\x7f\x00\udcff"\\\u00fc'
         for line in (as_json("%s", nasty), as_json("x", exc_info=raised(ValueError(nasty)))):
             with self.subTest(line):
                 self.assertEqual(len(line.splitlines()), 1)
@@ -152,9 +161,12 @@ class RedactionTest(unittest.TestCase):
 
     def test_what_stands_before_the_at_sign_of_any_url_is_taken_out(self):
         for url, shown in (
-            ("mongodb://u:p@h:1", "mongodb://***@h:1"), ("http://token@h/x", "http://***@h/x"),
-            ("amqp+x://u:p@q@h", "amqp+x://***@h"), ("http://u:p'q\"r@h", "http://***@h"),
-            ("https://h/a@b", "https://h/a@b"), ("see http://h:80 or a@b", "see http://h:80 or a@b"),
+            ("mongodb://u:p@h:1", "mongodb://***@h:1"),
+            ("http://token@h/x", "http://***@h/x"),
+            ("amqp+x://u:p@q@h", "amqp+x://***@h"),
+            ("http://u:p'q\"r@h", "http://***@h"),
+            ("https://h/a@b", "https://h/a@b"),
+            ("see http://h:80 or a@b", "see http://h:80 or a@b"),
             ("http://u:p@h,wss://v:q@i", "http://***@h,wss://***@i"),
         ):
             with self.subTest(url):

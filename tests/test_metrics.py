@@ -59,8 +59,12 @@ class MetricsTest(unittest.TestCase):
 
     def made(self):
         return Metrics(
-            self.watch, self.registry, self.monitor, reconnects=self.reconnects,
-            probes=lambda: self.probes, draining=lambda: self.draining,
+            self.watch,
+            self.registry,
+            self.monitor,
+            reconnects=self.reconnects,
+            probes=lambda: self.probes,
+            draining=lambda: self.draining,
         )
 
     def samples(self):
@@ -68,7 +72,8 @@ class MetricsTest(unittest.TestCase):
         families = text_string_to_metric_families(self.metrics.render().decode())
         return {
             (sample.name.removeprefix("server_health_"), frozenset(sample.labels.items())): sample.value
-            for family in families for sample in family.samples
+            for family in families
+            for sample in family.samples
         }
 
     def value(self, name, **labels):
@@ -104,9 +109,7 @@ class MetricsTest(unittest.TestCase):
     def test_the_last_success_is_in_seconds(self):
         self.watch.check("mongodb")
         self.watch.check("mongodb", Reason.DNS, began=1_795_464_999_000)
-        self.assertEqual(
-            self.value("dependency_last_success_timestamp_seconds", dependency="mongodb"), 1_795_464_000.5
-        )
+        self.assertEqual(self.value("dependency_last_success_timestamp_seconds", dependency="mongodb"), 1_795_464_000.5)
 
     def test_an_ended_check_counts_once_by_its_reason(self):
         self.watch.check("mongodb")

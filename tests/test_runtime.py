@@ -30,6 +30,7 @@ class Part:
         def call(*arguments):
             self._calls.append(" ".join([self._name, method, *map(str, arguments)]))
             self._during()
+
         return call
 
 
@@ -50,9 +51,7 @@ STOP = ["monitor stop", "watch stop"]
 class RuntimeTest(unittest.TestCase):
     def setUp(self):
         self.calls = []
-        self.watch, self.registry, self.monitor = (
-            Part(name, self.calls) for name in ("watch", "registry", "monitor")
-        )
+        self.watch, self.registry, self.monitor = (Part(name, self.calls) for name in ("watch", "registry", "monitor"))
         self.runtime = Runtime(
             self.watch, self.registry, self.monitor, [Upstream("a"), Upstream("b")], lambda: 1795464000.5
         )
@@ -134,7 +133,9 @@ class RuntimeTest(unittest.TestCase):
 
     def test_facts_beside_the_checks(self):
         facts = {
-            "connections": {"of": "registry"}, "monitor": {"of": "monitor"}, "draining": False,
+            "connections": {"of": "registry"},
+            "monitor": {"of": "monitor"},
+            "draining": False,
             "started_at": 1795464000500,
         }
         self.assertEqual(self.runtime.facts(), facts)

@@ -15,17 +15,35 @@ import certifi
 from app.settings import Settings, SettingsError, table
 
 DEFAULTS = {
-    "HOST": "0.0.0.0", "PORT": "8080",
-    "MONGO_URI": "mongodb://localhost:27017", "AI_SERVICE_URL": "http://localhost:8000",
-    "SERVICE_NAME": "server", "SERVICE_VERSION": "1.0.0",
-    "CHECK_TIMEOUT_SECONDS": "5", "CHECK_INTERVAL_SECONDS": "5", "CHECK_MAX_AGE_SECONDS": "1",
-    "PROBE_WAIT_SECONDS": "0.25", "UNHEALTHY_STATUS_CODE": "503", "READINESS_REQUIRES": "",
+    "HOST": "0.0.0.0",
+    "PORT": "8080",
+    "MONGO_URI": "mongodb://localhost:27017",
+    "AI_SERVICE_URL": "http://localhost:8000",
+    "SERVICE_NAME": "server",
+    "SERVICE_VERSION": "1.0.0",
+    "CHECK_TIMEOUT_SECONDS": "5",
+    "CHECK_INTERVAL_SECONDS": "5",
+    "CHECK_MAX_AGE_SECONDS": "1",
+    "PROBE_WAIT_SECONDS": "0.25",
+    "UNHEALTHY_STATUS_CODE": "503",
+    "READINESS_REQUIRES": "",
     "SWEEP_INTERVAL_SECONDS": "30",
-    "RECONNECT_MAX_ATTEMPTS": "5", "RECONNECT_BACKOFF_SECONDS": "1", "RECONNECT_COOLDOWN_SECONDS": "300",
-    "DIAL_TIMEOUT_SECONDS": "5", "WS_UPSTREAMS": "",
-    "WS_MAX_CONNECTIONS": "96", "WS_PING_INTERVAL_SECONDS": "25", "WS_ALLOWED_ORIGINS": "",
-    "HTTP_THREADS": "32", "DRAIN_SECONDS": "3", "SHUTDOWN_TIMEOUT_SECONDS": "5",
-    "CA_BUNDLE": "", "WORKER_CLASS": "probe", "STATUS_TOKEN": "", "LOG_LEVEL": "INFO", "LOG_FORMAT": "text",
+    "RECONNECT_MAX_ATTEMPTS": "5",
+    "RECONNECT_BACKOFF_SECONDS": "1",
+    "RECONNECT_COOLDOWN_SECONDS": "300",
+    "DIAL_TIMEOUT_SECONDS": "5",
+    "WS_UPSTREAMS": "",
+    "WS_MAX_CONNECTIONS": "96",
+    "WS_PING_INTERVAL_SECONDS": "25",
+    "WS_ALLOWED_ORIGINS": "",
+    "HTTP_THREADS": "32",
+    "DRAIN_SECONDS": "3",
+    "SHUTDOWN_TIMEOUT_SECONDS": "5",
+    "CA_BUNDLE": "",
+    "WORKER_CLASS": "probe",
+    "STATUS_TOKEN": "",
+    "LOG_LEVEL": "INFO",
+    "LOG_FORMAT": "text",
 }
 
 NO_NUMBERS = ["", " 1", "1 ", "1\n", "nan", "inf", "-inf", "1e999", "x", "1,5", "0x1", "\u0663", "-1"]
@@ -42,25 +60,71 @@ VALUES = {
     "PORT": (["1", "80", "65535"], [*NO_NUMBERS, "0", "65536", "80.5", "http"]),
     "MONGO_URI": (
         [
-            "mongodb://h", "mongodb://h:1,h2:65535/?replicaSet=r", "mongodb://u:p%40ss@h/db?tls=true",
-            "mongodb+srv://cluster.example.net", "mongodb://[::1]:27017", "mongodb://h/?directConnection=true",
+            "mongodb://h",
+            "mongodb://h:1,h2:65535/?replicaSet=r",
+            "mongodb://u:p%40ss@h/db?tls=true",
+            "mongodb+srv://cluster.example.net",
+            "mongodb://[::1]:27017",
+            "mongodb://h/?directConnection=true",
         ],
         [
-            "", " ", "h", "mongodb://", "http://h", "mongodb://h:0", "mongodb://h:65536", "mongodb://u:p@ss@h",
-            "mongodb://u:%zz@h", "mongodb://h/?bogus=1", "mongodb://h/?tls=maybe", "mongodb://h/?tlsCAFile=/absent",
-            "mongodb+srv://h.example.net:1", "mongodb://h,h2/?directConnection=true", " mongodb://h", "mongodb://h\n",
-            "mongodb://h/?connectTimeoutMS=nan", "mongodb://h/?authMechanism=X",
+            "",
+            " ",
+            "h",
+            "mongodb://",
+            "http://h",
+            "mongodb://h:0",
+            "mongodb://h:65536",
+            "mongodb://u:p@ss@h",
+            "mongodb://u:%zz@h",
+            "mongodb://h/?bogus=1",
+            "mongodb://h/?tls=maybe",
+            "mongodb://h/?tlsCAFile=/absent",
+            "mongodb+srv://h.example.net:1",
+            "mongodb://h,h2/?directConnection=true",
+            " mongodb://h",
+            "mongodb://h\n",
+            "mongodb://h/?connectTimeoutMS=nan",
+            "mongodb://h/?authMechanism=X",
         ],
     ),
     "AI_SERVICE_URL": (
         [
-            "http://h", "https://h:1", "http://h:65535/", "http://u:p%40@h/base/", "http://[::1]:80", "HTTP://h",
-            "http://my_host", "http://b\u00fccher.example",
+            "http://h",
+            "https://h:1",
+            "http://h:65535/",
+            "http://u:p%40@h/base/",
+            "http://[::1]:80",
+            "HTTP://h",
+            "http://my_host",
+            "http://b\u00fccher.example",
         ],
         [
-            "", " ", "h", "h:80", "//h", "http://", "http:///x", "http:/h", "ftp://h", "ws://h", "http://h:0",
-            "http://h:65536", "http://h:x", "http://h?", "http://h?a=b", "http://h#", "http://h/#f", "http://a b",
-            "http://h/a b", " http://h", "http://h\n", "http://a..b", "http://*", "http://a\\b", "http://[::1",
+            "",
+            " ",
+            "h",
+            "h:80",
+            "//h",
+            "http://",
+            "http:///x",
+            "http:/h",
+            "ftp://h",
+            "ws://h",
+            "http://h:0",
+            "http://h:65536",
+            "http://h:x",
+            "http://h?",
+            "http://h?a=b",
+            "http://h#",
+            "http://h/#f",
+            "http://a b",
+            "http://h/a b",
+            " http://h",
+            "http://h\n",
+            "http://a..b",
+            "http://*",
+            "http://a\\b",
+            "http://[::1",
         ],
     ),
     "SERVICE_NAME": TEXTS,
@@ -82,8 +146,21 @@ VALUES = {
     "WS_UPSTREAMS": (
         ["", "a=ws://h", "a=ws://h/x,b-2=wss://u:p@h:1/y?token=t", "a=ws://h,b=ws://h"],
         [
-            " ", "a", "=ws://h", "ws://h", "a=", "a=http://h", "a=ws://", "a=ws://h,", "a=ws://h, b=ws://h",
-            "a=ws://h,a=wss://i", "a=ws://h:0", "a=ws://h:65536", "a b=ws://h", "a=ws://h/#f", "a= ws://h",
+            " ",
+            "a",
+            "=ws://h",
+            "ws://h",
+            "a=",
+            "a=http://h",
+            "a=ws://",
+            "a=ws://h,",
+            "a=ws://h, b=ws://h",
+            "a=ws://h,a=wss://i",
+            "a=ws://h:0",
+            "a=ws://h:65536",
+            "a b=ws://h",
+            "a=ws://h/#f",
+            "a= ws://h",
         ],
     ),
     "WS_MAX_CONNECTIONS": COUNTS,
@@ -156,9 +233,14 @@ class EverySettingTest(unittest.TestCase):
     def test_values_have_the_types_that_the_parts_need(self):
         settings = Settings.load(
             {
-                "PORT": "81", "DRAIN_SECONDS": "0", "LOG_LEVEL": "warn", "READINESS_REQUIRES": "ai_service,mongodb",
-                "WS_UPSTREAMS": "a=ws://h/x,b=wss://u:p@h", "WS_ALLOWED_ORIGINS": "HTTPS://Example.org",
-                "UNHEALTHY_STATUS_CODE": "200", "STATUS_TOKEN": "t",
+                "PORT": "81",
+                "DRAIN_SECONDS": "0",
+                "LOG_LEVEL": "warn",
+                "READINESS_REQUIRES": "ai_service,mongodb",
+                "WS_UPSTREAMS": "a=ws://h/x,b=wss://u:p@h",
+                "WS_ALLOWED_ORIGINS": "HTTPS://Example.org",
+                "UNHEALTHY_STATUS_CODE": "200",
+                "STATUS_TOKEN": "t",
             }
         )
         self.assertEqual((settings.port, settings.unhealthy_status_code), (81, 200))
@@ -220,9 +302,7 @@ class BadSettingsTest(unittest.TestCase):
         # These two bound others, which are judged only if they are good.
         del environ["CHECK_TIMEOUT_SECONDS"], environ["CHECK_INTERVAL_SECONDS"]
         lines = bad_lines(environ)
-        self.assertEqual(
-            [line.partition(":")[0] for line in lines], [name for name in DEFAULTS if name in environ]
-        )
+        self.assertEqual([line.partition(":")[0] for line in lines], [name for name in DEFAULTS if name in environ])
 
     def test_the_error_reads_as_its_lines(self):
         with self.assertRaises(SettingsError) as raised:
@@ -239,11 +319,16 @@ class BadSettingsTest(unittest.TestCase):
 
     def test_a_secret_is_not_shown_however_bad_the_value(self):
         for name, value in (
-            ("MONGO_URI", "mongodb://u:hunter2@h/?bogus=1"), ("MONGO_URI", "hunter2"),
-            ("MONGO_URI", "mongodb://u:p@hunter2@h"), ("MONGO_URI", "mongodb://u:%hunter2@h"),
-            ("AI_SERVICE_URL", "ftp://u:hunter2@h"), ("AI_SERVICE_URL", "http://h?key=hunter2"),
-            ("AI_SERVICE_URL", "http://u:hunter2"), ("WS_UPSTREAMS", "a=http://u:hunter2@h"),
-            ("WS_UPSTREAMS", "a=ws://h,hunter2"), ("STATUS_TOKEN", "hunter2 \u00fc"),
+            ("MONGO_URI", "mongodb://u:hunter2@h/?bogus=1"),
+            ("MONGO_URI", "hunter2"),
+            ("MONGO_URI", "mongodb://u:p@hunter2@h"),
+            ("MONGO_URI", "mongodb://u:%hunter2@h"),
+            ("AI_SERVICE_URL", "ftp://u:hunter2@h"),
+            ("AI_SERVICE_URL", "http://h?key=hunter2"),
+            ("AI_SERVICE_URL", "http://u:hunter2"),
+            ("WS_UPSTREAMS", "a=http://u:hunter2@h"),
+            ("WS_UPSTREAMS", "a=ws://h,hunter2"),
+            ("STATUS_TOKEN", "hunter2 \u00fc"),
         ):
             with self.subTest(name, value=value):
                 with self.assertRaises(SettingsError) as raised:
@@ -300,7 +385,8 @@ class SecretsTest(unittest.TestCase):
 
     def test_lists_are_shown_as_they_are_written(self):
         for name, value in (
-            ("READINESS_REQUIRES", "mongodb,ai_service"), ("WS_ALLOWED_ORIGINS", "https://a.example,http://b:81"),
+            ("READINESS_REQUIRES", "mongodb,ai_service"),
+            ("WS_ALLOWED_ORIGINS", "https://a.example,http://b:81"),
         ):
             with self.subTest(name):
                 self.assertEqual(Settings.load({name: value}).masked()[name], value)
@@ -322,9 +408,11 @@ class SecretsTest(unittest.TestCase):
 class NoNetworkTest(unittest.TestCase):
     def test_to_judge_a_mongodb_uri_opens_resolves_and_starts_nothing(self):
         before = threading.active_count()
-        with mock.patch("socket.socket", side_effect=AssertionError("a socket")), \
-             mock.patch("socket.getaddrinfo", side_effect=AssertionError("a look-up")), \
-             mock.patch("dns.resolver.resolve", side_effect=AssertionError("a look-up")):
+        with (
+            mock.patch("socket.socket", side_effect=AssertionError("a socket")),
+            mock.patch("socket.getaddrinfo", side_effect=AssertionError("a look-up")),
+            mock.patch("dns.resolver.resolve", side_effect=AssertionError("a look-up")),
+        ):
             for uri in ("mongodb+srv://cluster.example.net", "mongodb://u:p@h,i/?replicaSet=r&tls=true"):
                 self.assertEqual(bad_lines({"MONGO_URI": uri}), [])
         self.assertEqual(threading.active_count(), before)

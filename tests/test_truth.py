@@ -1,6 +1,7 @@
 """The whole service against real dependencies that fail in every way, watched by probes all the time."""
 
 import contextlib
+import itertools
 import json
 import subprocess
 import sys
@@ -15,7 +16,9 @@ from tests.peers.service import Service, eventually
 
 TIMEOUT, MAX_AGE, PROBE_WAIT = 0.6, 0.2, 0.1
 SETTINGS = {
-    "CHECK_TIMEOUT_SECONDS": TIMEOUT, "CHECK_INTERVAL_SECONDS": 1, "CHECK_MAX_AGE_SECONDS": MAX_AGE,
+    "CHECK_TIMEOUT_SECONDS": TIMEOUT,
+    "CHECK_INTERVAL_SECONDS": 1,
+    "CHECK_MAX_AGE_SECONDS": MAX_AGE,
     "PROBE_WAIT_SECONDS": PROBE_WAIT,
 }
 # What the contract promises, after the fault's beginning and after its end...
@@ -102,9 +105,7 @@ class Watcher:
         """Seconds until it is told so; None: not in time."""
         began = time.monotonic()
         with self.changed:
-            told = self.changed.wait_for(
-                lambda: self.failure or self.dependencies.get(dependency) == status, timeout
-            )
+            told = self.changed.wait_for(lambda: self.failure or self.dependencies.get(dependency) == status, timeout)
             if self.failure:
                 raise self.failure
         return time.monotonic() - began if told else None
@@ -146,14 +147,14 @@ class TruthTest(unittest.TestCase):
         return check if check["reason"] in reasons else None
 
     def test_an_ai_service_that_is_dead(self):
-        self.fault(
-            "ai_service", self.ai_service.refuse, self.ai_service.resume, {"refused"}, told=REFUSED, back=BACK
-        )
+        self.fault("ai_service", self.ai_service.refuse, self.ai_service.resume, {"refused"}, told=REFUSED, back=BACK)
 
     def test_an_ai_service_that_fails_hangs_or_drips(self):
         for mode, reason, told, back in (
-            (Mode.STATUS_503, "http_status", REFUSED, BACK), (Mode.CLOSE, "closed", REFUSED, BACK),
-            (Mode.GARBAGE, "protocol", REFUSED, BACK), (Mode.MUTE, "timeout", HUNG, BACK_AFTER_HANG),
+            (Mode.STATUS_503, "http_status", REFUSED, BACK),
+            (Mode.CLOSE, "closed", REFUSED, BACK),
+            (Mode.GARBAGE, "protocol", REFUSED, BACK),
+            (Mode.MUTE, "timeout", HUNG, BACK_AFTER_HANG),
             (Mode.DRIP_HEAD, "timeout", HUNG, BACK_AFTER_HANG),
         ):
             with self.subTest(mode.name):
@@ -174,9 +175,7 @@ class TruthTest(unittest.TestCase):
                     self.assertEqual(self.check_with("ai_service", {None})["changes"], changes)
 
     def test_a_mongodb_that_hangs(self):
-        self.fault(
-            "mongodb", self.mongodb.stop, self.mongodb.go_on, {"timeout"}, told=HUNG, back=BACK_AFTER_HANG
-        )
+        self.fault("mongodb", self.mongodb.stop, self.mongodb.go_on, {"timeout"}, told=HUNG, back=BACK_AFTER_HANG)
 
     def test_a_mongodb_that_is_killed_and_started_again(self):
         self.fault(
@@ -197,7 +196,8 @@ class BurstTest(unittest.TestCase):
             ai_service = stack.enter_context(FaultyAiService(Mode.DELAY, self.MAX_AGE / 3))
             service = stack.enter_context(
                 Service(
-                    MONGO_URI=mongodb.uri, AI_SERVICE_URL=ai_service.url,
+                    MONGO_URI=mongodb.uri,
+                    AI_SERVICE_URL=ai_service.url,
                     **SETTINGS | {"CHECK_MAX_AGE_SECONDS": self.MAX_AGE},
                 )
             )
@@ -205,7 +205,9 @@ class BurstTest(unittest.TestCase):
             before, began = ai_service.requests, time.monotonic()
             load = subprocess.run(
                 [sys.executable, "-c", LOAD, str(service.port), str(self.PROBES), str(self.FRESH)],
-                capture_output=True, text=True, timeout=120,
+                capture_output=True,
+                text=True,
+                timeout=120,
             )
             took, checks, most = time.monotonic() - began, ai_service.requests - before, ai_service.most_at_once
             details = service.json("/health/details")
@@ -218,7 +220,7 @@ class BurstTest(unittest.TestCase):
             with self.subTest(name):
                 begun = [entry["at"] for entry in entries]
                 self.assertGreater(len(begun), 2)
-                gaps = [later - earlier for earlier, later in zip(begun, begun[1:], strict=False)]
+                gaps = [later - earlier for earlier, later in itertools.pairwise(begun)]
                 # Both are cut to whole milliseconds, and the wall clock may be slewed.
                 self.assertGreaterEqual(min(gaps), self.MAX_AGE * 1000 - 5)
 
@@ -238,8 +240,10 @@ class ManyFaultsTest(unittest.TestCase):
                 Service(
                     MONGO_URI=mongodb.uri.replace("//", f"//{credentials}") + "/?authMechanism=PLAIN&authSource=admin",
                     AI_SERVICE_URL=ai_service.url.replace("//", f"//{credentials}"),
-                    WS_UPSTREAMS=f"a=ws://{credentials}127.0.0.1:1/x?key={PASSWORD}", STATUS_TOKEN=TOKEN,
-                    LOG_LEVEL="DEBUG", **SETTINGS | {"CHECK_TIMEOUT_SECONDS": 0.2, "CHECK_MAX_AGE_SECONDS": 0.1},
+                    WS_UPSTREAMS=f"a=ws://{credentials}127.0.0.1:1/x?key={PASSWORD}",
+                    STATUS_TOKEN=TOKEN,
+                    LOG_LEVEL="DEBUG",
+                    **SETTINGS | {"CHECK_TIMEOUT_SECONDS": 0.2, "CHECK_MAX_AGE_SECONDS": 0.1},
                 )
             )
             watcher = stack.enter_context(Watcher(service))
@@ -268,7 +272,8 @@ class ManyFaultsTest(unittest.TestCase):
             with self.subTest(name):
                 self.assertGreater(len(check["changes"]), 4)
         texts = [
-            *service.lines, *(body.decode() for body in watcher.bodies),
+            *service.lines,
+            *(body.decode() for body in watcher.bodies),
             *(f"{answer.headers} {answer.body.decode()}" for answer in seen),
         ]
         self.assertTrue(any("settings: " in line for line in service.lines), "lines were lost")

@@ -60,7 +60,11 @@ runtime_of(app).stop()
 def run(program, *arguments, **environ):
     return subprocess.run(
         [sys.executable, "-W", "error", "-X", "dev", "-c", program, *arguments],
-        cwd=ROOT, env={**minimal(), **environ}, capture_output=True, text=True, timeout=SECONDS,
+        cwd=ROOT,
+        env={**minimal(), **environ},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
     )
 
 
@@ -95,7 +99,8 @@ class BadSettingsTest(unittest.TestCase):
 class StartTest(unittest.TestCase):
     SETTINGS = {
         "MONGO_URI": "mongodb://user:hunter2%2F@127.0.0.1:1/?serverSelectionTimeoutMS=100",
-        "AI_SERVICE_URL": "http://user:hunter2@127.0.0.1:1", "STATUS_TOKEN": "hunter2-token",
+        "AI_SERVICE_URL": "http://user:hunter2@127.0.0.1:1",
+        "STATUS_TOKEN": "hunter2-token",
         "WS_UPSTREAMS": "a=ws://user:hunter2@127.0.0.1:1/x",
     }
 
@@ -107,7 +112,9 @@ class StartTest(unittest.TestCase):
         for shown in (
             "MONGO_URI=mongodb://***@127.0.0.1:1/?serverSelectionTimeoutMS=100",
             "AI_SERVICE_URL=http://***@127.0.0.1:1",
-            "WS_UPSTREAMS=a=ws://***@127.0.0.1:1/x", "STATUS_TOKEN=***", "CA_BUNDLE=",
+            "WS_UPSTREAMS=a=ws://***@127.0.0.1:1/x",
+            "STATUS_TOKEN=***",
+            "CA_BUNDLE=",
         ):
             with self.subTest(shown):
                 self.assertIn(f" {shown} ", lines[0])

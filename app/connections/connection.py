@@ -37,8 +37,7 @@ class Connection:
 
     direction: ClassVar[Direction]
 
-    def __init__(self, connection_id: str, state: State,
-                 wall_clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, connection_id: str, state: State, wall_clock: Callable[[], float] = time.time) -> None:
         self.id = connection_id
         self._wall_clock = wall_clock
         # Guards all that a transition reads and changes, here and in subclasses, while it decides;

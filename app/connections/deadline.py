@@ -15,8 +15,9 @@ class Cancelled(Exception):
 class Deadline:
     """`seconds` from now on the monotonic `clock`, unless `cancelled()` turns true before."""
 
-    def __init__(self, seconds: float, cancelled: Callable[[], bool] = lambda: False,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, seconds: float, cancelled: Callable[[], bool] = lambda: False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._clock = clock
         self._cancelled = cancelled
         self._end = clock() + seconds

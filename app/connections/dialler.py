@@ -32,11 +32,19 @@ class DialFailed(Exception):
 class OutboundSocket(WebSocket, Client):
     """A WebSocket that we opened. The constructor shakes hands on a connected socket in time."""
 
-    def __init__(self, sock: socket.socket, target: Target, deadline: Deadline, *, name: str,
-                 ping_interval: float, max_message_size: int | None = None,
-                 on_message: Callable[[str | bytes], None] | None = None,
-                 on_end: Callable[["OutboundSocket"], object] | None = None,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        target: Target,
+        deadline: Deadline,
+        *,
+        name: str,
+        ping_interval: float,
+        max_message_size: int | None = None,
+        on_message: Callable[[str | bytes], None] | None = None,
+        on_end: Callable[["OutboundSocket"], object] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         # Client's own constructor dials without any bound, and only the first address: it is passed
         # over, and what its handshake reads is set here. What it calls host is its Host header,
         # where it would leave out the port.
@@ -46,9 +54,14 @@ class OutboundSocket(WebSocket, Client):
         if target.authorization is not None:
             self.extra_headeers.append((b"Authorization", target.authorization.encode()))
         self._deadline = deadline
-        options = self.prepare(name=name, ping_interval=ping_interval,
-                               intake=Intake(max_message_size, None, clock),
-                               on_message=on_message, on_end=on_end, clock=clock)
+        options = self.prepare(
+            name=name,
+            ping_interval=ping_interval,
+            intake=Intake(max_message_size, None, clock),
+            on_message=on_message,
+            on_end=on_end,
+            clock=clock,
+        )
         Base.__init__(self, Wire(sock, ping_interval), ConnectionType.CLIENT, **options)
 
     def handshake(self) -> None:
@@ -81,10 +94,16 @@ class Dialler:
     `ca_bundle`: a PEM file for wss; None: certifi's, as in requests. It is read when first needed.
     """
 
-    def __init__(self, *, timeout: float, ping_interval: float,
-                 max_message_size: int = 1024 * 1024, ca_bundle: str | None = None,
-                 resolver: Resolver | None = None,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        timeout: float,
+        ping_interval: float,
+        max_message_size: int = 1024 * 1024,
+        ca_bundle: str | None = None,
+        resolver: Resolver | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._timeout = timeout
         self._ping_interval = ping_interval
         self._max_message_size = max_message_size
@@ -92,10 +111,16 @@ class Dialler:
         self._resolver = resolver or Resolver()
         self._clock = clock
 
-    def dial(self, target: Target, *, name: str, keep_messages: bool,
-             on_message: Callable[[str | bytes], None],
-             on_end: Callable[[OutboundSocket], object],
-             cancelled: Callable[[], bool]) -> OutboundSocket:
+    def dial(
+        self,
+        target: Target,
+        *,
+        name: str,
+        keep_messages: bool,
+        on_message: Callable[[str | bytes], None],
+        on_end: Callable[[OutboundSocket], object],
+        cancelled: Callable[[], bool],
+    ) -> OutboundSocket:
         """One attempt: every address of the name in turn, within `timeout` in all.
 
         `keep_messages` False: what comes is drained, and `on_message` gets empty messages. Raises
@@ -103,10 +128,16 @@ class Dialler:
         """
         deadline = Deadline(self._timeout, cancelled, self._clock)
         shake_hands = functools.partial(
-            OutboundSocket, target=target, deadline=deadline, name=name,
+            OutboundSocket,
+            target=target,
+            deadline=deadline,
+            name=name,
             ping_interval=self._ping_interval,
             max_message_size=self._max_message_size if keep_messages else None,
-            on_message=on_message, on_end=on_end, clock=self._clock)
+            on_message=on_message,
+            on_end=on_end,
+            clock=self._clock,
+        )
         failure: Exception
         try:
             addresses = self._resolver.resolve(target.host, target.port, deadline)
@@ -151,8 +182,7 @@ def connect(address: Address, deadline: Deadline) -> socket.socket:
         raise
 
 
-def wrap(sock: socket.socket, context: ssl.SSLContext, host: str,
-         deadline: Deadline) -> ssl.SSLSocket:
+def wrap(sock: socket.socket, context: ssl.SSLContext, host: str, deadline: Deadline) -> ssl.SSLSocket:
     """TLS on a non-blocking `sock`, which then belongs to it. Raises as `connect`."""
     tls = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
     try:

@@ -63,18 +63,29 @@ class InboundSocket(WebSocket, Server):
     The reader's thread calls `on_message(message)`; without it, messages wait for `receive`.
     """
 
-    def __init__(self, environ: Mapping[str, Any], *, ping_interval: float,
-                 name: str = "ws-reader", max_message_size: int = MAX_MESSAGE_SIZE,
-                 max_frames: int = MAX_FRAMES,
-                 on_message: Callable[[str | bytes], None] | None = None,
-                 on_end: Callable[["InboundSocket"], object] | None = None,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, Any],
+        *,
+        ping_interval: float,
+        name: str = "ws-reader",
+        max_message_size: int = MAX_MESSAGE_SIZE,
+        max_frames: int = MAX_FRAMES,
+        on_message: Callable[[str | bytes], None] | None = None,
+        on_end: Callable[["InboundSocket"], object] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         key = next((key for key in SOCKET_KEYS if key in environ), None)
         if key is None:
             raise RuntimeError("the WSGI server gives no socket away")
-        options = self.prepare(name=name, ping_interval=ping_interval,
-                               intake=Intake(max_message_size, max_frames, clock),
-                               on_message=on_message, on_end=on_end, clock=clock)
+        options = self.prepare(
+            name=name,
+            ping_interval=ping_interval,
+            intake=Intake(max_message_size, max_frames, clock),
+            on_message=on_message,
+            on_end=on_end,
+            clock=clock,
+        )
         # simple-websocket closes what it is given: were that the server's own, gunicorn would
         # count its connections wrong.
         sock: socket.socket = environ[key].dup()
@@ -108,9 +119,13 @@ class Inbound(Connection):
 
     direction = Direction.INBOUND
 
-    def __init__(self, connection_id: str, socket: InboundSocket,
-                 clock: Callable[[], float] = time.monotonic,
-                 wall_clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        connection_id: str,
+        socket: InboundSocket,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         super().__init__(connection_id, State.CONNECTED, wall_clock)
         self._socket = socket
         self._clock = clock
@@ -146,15 +161,20 @@ class Inbound(Connection):
         with self._lock:
             if not self._enter(State.CLOSED):
                 return False
-        log.log(logging.INFO if socket.close_reason in ORDERLY else logging.WARNING,
-                "client %s closed after %.1f s: %s",
-                self.id, self._clock() - self._began, socket.ending())
+        log.log(
+            logging.INFO if socket.close_reason in ORDERLY else logging.WARNING,
+            "client %s closed after %.1f s: %s",
+            self.id,
+            self._clock() - self._began,
+            socket.ending(),
+        )
         self._tell(State.CLOSED)
         return True
 
 
-def serve(registry: Registry, connection_id: str, socket: InboundSocket,
-          handler: Callable[[InboundSocket], None]) -> None:
+def serve(
+    registry: Registry, connection_id: str, socket: InboundSocket, handler: Callable[[InboundSocket], None]
+) -> None:
     """Run `handler(socket)` for as long as it likes, with `socket` in `registry`. Raises nothing.
 
     It ends with 1000 when the handler returns, 1011 when it raises (logged here: an error handler

@@ -22,8 +22,7 @@ class Intake:
     `max_frames` in any second (of data, ping and pong together); None: any number.
     """
 
-    def __init__(self, max_size: int | None, max_frames: int | None,
-                 clock: Callable[[], float]) -> None:
+    def __init__(self, max_size: int | None, max_frames: int | None, clock: Callable[[], float]) -> None:
         self._max_size = max_size
         self._max_frames = max_frames
         self._clock = clock

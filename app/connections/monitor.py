@@ -27,11 +27,16 @@ class Monitor:
     `interval` is that of sweeps, in seconds; `wait(seconds)` sleeps, and may return early.
     """
 
-    def __init__(self, registry: Registry, *, interval: float = 30.0,
-                 clock: Callable[[], float] = time.monotonic,
-                 wall_clock: Callable[[], float] = time.time,
-                 wait: Callable[[float], None] | None = None,
-                 pool: DialPool | None = None) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        interval: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+        wait: Callable[[float], None] | None = None,
+        pool: DialPool | None = None,
+    ) -> None:
         self.interval = interval
         self.sweeps = 0
         self.last_sweep: int | None = None  # when it ended, Unix milliseconds
@@ -89,8 +94,7 @@ class Monitor:
         """
         if self._stopping.is_set():
             return False
-        return (self._thread is None or not self._thread.is_alive()
-                or self._clock() > self._next_turn + LATE)
+        return self._thread is None or not self._thread.is_alive() or self._clock() > self._next_turn + LATE
 
     def facts(self) -> dict[str, Any]:
         """What `/health/details` says of the monitor."""

@@ -17,8 +17,7 @@ log = logging.getLogger(__name__)
 
 # One bounded attempt: dial(on_message, on_end, cancelled). Raises DialFailed; Cancelled soon after
 # cancelled() turns true.
-Dial = Callable[[Callable[[str | bytes], None], Callable[[Socket], object], Callable[[], bool]],
-                Socket]
+Dial = Callable[[Callable[[str | bytes], None], Callable[[Socket], object], Callable[[], bool]], Socket]
 
 
 class Outbound(Connection):
@@ -31,12 +30,18 @@ class Outbound(Connection):
 
     direction = Direction.OUTBOUND
 
-    def __init__(self, name: str, dial: Dial, backoff: Backoff, *,
-                 reconnects: Tally | None = None,
-                 on_message: Callable[[str, str | bytes], None] | None = None,
-                 jitter: Callable[[], float] = random.random,
-                 clock: Callable[[], float] = time.monotonic,
-                 wall_clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        name: str,
+        dial: Dial,
+        backoff: Backoff,
+        *,
+        reconnects: Tally | None = None,
+        on_message: Callable[[str, str | bytes], None] | None = None,
+        jitter: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         super().__init__(name, State.CONNECTING, wall_clock)
         self._dial = dial
         self._backoff = backoff
@@ -75,8 +80,7 @@ class Outbound(Connection):
         if not self.begin_dial():
             return False
         try:
-            socket = self._dial(self._hook, self.lost,
-                                lambda: self._state is State.CLOSED or cancelled())
+            socket = self._dial(self._hook, self.lost, lambda: self._state is State.CLOSED or cancelled())
         except Cancelled:
             self.dial_cancelled()
         except DialFailed as failure:
@@ -131,8 +135,7 @@ class Outbound(Connection):
             socket.finish(0)
             return False
         self._reconnects.count("success")
-        log.info("upstream %s connected after %.1f s and %d failed attempts",
-                 self.id, down, failures)
+        log.info("upstream %s connected after %.1f s and %d failed attempts", self.id, down, failures)
         self._tell(State.CONNECTED)
         if not socket.is_alive():  # its end was told before it was ours
             self.lost(socket)
@@ -149,8 +152,13 @@ class Outbound(Connection):
             state, failures = self._state, self._failures
         self._reconnects.count("failure")
         down = changed and state is State.RECONNECTING
-        log.log(logging.WARNING if down else logging.DEBUG,
-                "upstream %s not reached, attempt %d: %s", self.id, failures, reason)
+        log.log(
+            logging.WARNING if down else logging.DEBUG,
+            "upstream %s not reached, attempt %d: %s",
+            self.id,
+            failures,
+            reason,
+        )
         self._follow_up(changed, state, reason)
         return True
 
@@ -209,8 +217,12 @@ class Outbound(Connection):
         if state is State.FAILED:
             self._reconnects.count("gave_up")
             rest = self._backoff.cooldown
-            log.error("upstream %s: max reconnection attempts reached (%d, last: %s), %s",
-                      self.id, self._backoff.max_attempts, reason,
-                      f"next in {rest:g} s" if rest else "not dialled again")
+            log.error(
+                "upstream %s: max reconnection attempts reached (%d, last: %s), %s",
+                self.id,
+                self._backoff.max_attempts,
+                reason,
+                f"next in {rest:g} s" if rest else "not dialled again",
+            )
         if changed:
             self._tell(state)

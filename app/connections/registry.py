@@ -129,12 +129,21 @@ class Registry:
         by_state = Counter(connection.state for connection in connections)
         return {
             "by_state": {state.value: by_state[state] for state in State},
-            "outbound": [{"id": connection.id, "state": connection.state.value,
-                          "attempts": connection.attempts, "since": connection.since}
-                         for connection in connections
-                         if connection.direction is Direction.OUTBOUND],
-            "inbound": {"open": self._places, "cap": self.inbound_cap,
-                        "refused": sum(self.refused.snapshot().values())},
+            "outbound": [
+                {
+                    "id": connection.id,
+                    "state": connection.state.value,
+                    "attempts": connection.attempts,
+                    "since": connection.since,
+                }
+                for connection in connections
+                if connection.direction is Direction.OUTBOUND
+            ],
+            "inbound": {
+                "open": self._places,
+                "cap": self.inbound_cap,
+                "refused": sum(self.refused.snapshot().values()),
+            },
         }
 
     def _tell(self, connection: Connection, state: State | None) -> None:

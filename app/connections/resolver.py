@@ -34,8 +34,7 @@ class Resolver:
         Raises socket.gaierror, and what `deadline` raises (then the look-up goes on without us).
         """
         try:  # an address in digits needs no look-up and no thread
-            return self._getaddrinfo(host, port, type=socket.SOCK_STREAM,
-                                     flags=socket.AI_NUMERICHOST)
+            return self._getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         except (socket.gaierror, UnicodeError):
             pass
         lookup = self._join_or_start((host, port))
@@ -51,8 +50,7 @@ class Resolver:
             if lookup is not None:
                 return lookup
             lookup = self._underway[name] = _Lookup()
-        threading.Thread(target=self._look_up, args=(name, lookup), name="resolve",
-                         daemon=True).start()
+        threading.Thread(target=self._look_up, args=(name, lookup), name="resolve", daemon=True).start()
         return lookup
 
     def _look_up(self, name: tuple[str, int], lookup: _Lookup) -> None:

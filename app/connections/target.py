@@ -35,8 +35,7 @@ class Target:
         if parts.username is not None:
             credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             authorization = "Basic " + base64.b64encode(credentials.encode()).decode()
-        return cls(parts.scheme, parts.hostname, port or PORTS[parts.scheme], request_target,
-                   authorization)
+        return cls(parts.scheme, parts.hostname, port or PORTS[parts.scheme], request_target, authorization)
 
     @property
     def secure(self) -> bool:

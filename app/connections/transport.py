@@ -27,10 +27,16 @@ class WebSocket(Sender):
     `on_message` and `on_end` may be set later than at the start. `receive` is simple-websocket's.
     """
 
-    def prepare(self, *, name: str, ping_interval: float, intake: Intake,
-                on_message: Callable[[str | bytes], None] | None,
-                on_end: Callable[[Any], object] | None,
-                clock: Callable[[], float]) -> dict[str, Any]:
+    def prepare(
+        self,
+        *,
+        name: str,
+        ping_interval: float,
+        intake: Intake,
+        on_message: Callable[[str | bytes], None] | None,
+        on_end: Callable[[Any], object] | None,
+        clock: Callable[[], float],
+    ) -> dict[str, Any]:
         """Set what the reader needs; the arguments for the constructor, which starts it.
 
         `name` is the reader thread's, `ping_interval` in seconds. That thread calls

@@ -44,7 +44,7 @@ class Wire:
         while rest:
             try:
                 with self._in_use:
-                    rest = rest[self._sock.send(rest[:CHUNK], self._flags):]
+                    rest = rest[self._sock.send(rest[:CHUNK], self._flags) :]
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError) as wait:
                 if not ready(self._descriptor, _wanted(wait, select.POLLOUT), patience):
                     raise TimeoutError("the peer takes nothing") from None

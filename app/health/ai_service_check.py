@@ -28,11 +28,7 @@ class AiServiceCheck(Check):
     """
 
     def __init__(
-        self,
-        url: str,
-        timeout: float = 5.0,
-        ca_bundle: str | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        self, url: str, timeout: float = 5.0, ca_bundle: str | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         super().__init__("ai_service", timeout, clock)
         self._url = url.rstrip("/") + "/health"
@@ -59,9 +55,7 @@ class AiServiceCheck(Check):
             raise CheckFailed(Reason.HTTP_STATUS, f"answered {response.status_code}")
 
     def _get(self, deadline: float) -> requests.Response:
-        return self._session.get(
-            self._url, timeout=self._left(deadline), stream=True, allow_redirects=False
-        )
+        return self._session.get(self._url, timeout=self._left(deadline), stream=True, allow_redirects=False)
 
     def _tidy(self, deadline: float) -> None:
         """Read a small, prompt body, so that the connection can be kept; else drop the connection."""

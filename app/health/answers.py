@@ -17,9 +17,7 @@ class Answer(NamedTuple):
 
 ALIVE = Answer(HTTPStatus.OK, to_json({"status": "alive"}))
 READY = Answer(HTTPStatus.OK, to_json({"status": "ready"}))
-DRAINING = Answer(
-    HTTPStatus.SERVICE_UNAVAILABLE, to_json({"status": "draining", "missing": []})
-)
+DRAINING = Answer(HTTPStatus.SERVICE_UNAVAILABLE, to_json({"status": "draining", "missing": []}))
 
 
 class ProbeAnswers:
@@ -67,9 +65,7 @@ class ProbeAnswers:
         ailing = self._ailing_threads()
         if not ailing:
             return ALIVE
-        return Answer(
-            HTTPStatus.SERVICE_UNAVAILABLE, to_json({"status": "dead", "threads": ailing})
-        )
+        return Answer(HTTPStatus.SERVICE_UNAVAILABLE, to_json({"status": "dead", "threads": ailing}))
 
     def ready(self, report: Report) -> Answer:
         """Whether requests should be sent here."""
@@ -78,6 +74,4 @@ class ProbeAnswers:
         missing = report.missing(self._required)
         if not missing:
             return READY
-        return Answer(
-            HTTPStatus.SERVICE_UNAVAILABLE, to_json({"status": "not ready", "missing": missing})
-        )
+        return Answer(HTTPStatus.SERVICE_UNAVAILABLE, to_json({"status": "not ready", "missing": missing}))

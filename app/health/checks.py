@@ -58,9 +58,7 @@ class Check(ABC):
     is done here. `run` is called by one thread at a time; `abort` may be called from any other.
     """
 
-    def __init__(
-        self, name: str, timeout: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, name: str, timeout: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.name = name
         self.timeout = timeout
         self._clock = clock

@@ -41,9 +41,7 @@ class MongoCheck(Check):
     names, and its threads do not survive a fork.
     """
 
-    def __init__(
-        self, uri: str, timeout: float = 5.0, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, uri: str, timeout: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__("mongodb", timeout, clock)
         self._uri = uri
         self._client: MongoClient[dict[str, Any]] | None = None
@@ -83,7 +81,7 @@ class MongoCheck(Check):
         while True:
             with pymongo.timeout(min(patience, self._left(deadline))):
                 try:
-                    client.is_primary  # the property waits for a server that is one
+                    _ = client.is_primary  # the property waits for a server that is one
                     return
                 except ServerSelectionTimeoutError:
                     servers = client.topology_description.server_descriptions().values()

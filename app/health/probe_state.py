@@ -122,9 +122,7 @@ class ProbeState:
     def _conclude(self, flight: Flight, outcome: Outcome, wall: int) -> None:
         self.result_began = flight.began
         latency_ms = round(outcome.latency * 1000, 3)
-        self._become(
-            self.record.after_check(flight.wall, wall, outcome.reason, latency_ms), outcome
-        )
+        self._become(self.record.after_check(flight.wall, wall, outcome.reason, latency_ms), outcome)
 
     def _become(self, record: Record, outcome: Outcome | None) -> None:
         self.untold.append(Told(self.record, record, outcome))

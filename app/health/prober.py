@@ -42,12 +42,8 @@ class Prober:
         self._state = ProbeState(Record(check.name, self._wall_ms()), timing)
         self._started = False
         self._stopped = False
-        self._prober = threading.Thread(
-            target=self._run, name=f"prober-{self.name}", daemon=True
-        )
-        self._deadline = threading.Thread(
-            target=self._keep_time, name=f"deadline-{self.name}", daemon=True
-        )
+        self._prober = threading.Thread(target=self._run, name=f"prober-{self.name}", daemon=True)
+        self._deadline = threading.Thread(target=self._keep_time, name=f"deadline-{self.name}", daemon=True)
 
     def view(self, ask: bool = False) -> View:
         """What is known at this moment. With `ask`, as a probe does: a result too old orders a new check."""

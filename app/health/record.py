@@ -53,9 +53,7 @@ class Record:
     def connected(self) -> bool:
         return self.reason is None
 
-    def after_check(
-        self, began: int, ended: int, reason: Reason | None, latency_ms: float
-    ) -> "Record":
+    def after_check(self, began: int, ended: int, reason: Reason | None, latency_ms: float) -> "Record":
         """The record once a check has ended with `reason` (None: connected)."""
         entry = CheckEntry(began, status_of(reason), latency_ms)
         return replace(

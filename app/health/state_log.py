@@ -39,10 +39,7 @@ class StateLog:
         elif after.connected:
             log.info("%s connected, after %s", after.dependency, _held(before, after))
         else:
-            log.warning(
-                "%s disconnected: %s, after %s%s",
-                after.dependency, after.reason, _held(before, after), cause,
-            )
+            log.warning("%s disconnected: %s, after %s%s", after.dependency, after.reason, _held(before, after), cause)
 
     def _due(self, dependency: str, turned: bool) -> bool:
         now = self._clock()

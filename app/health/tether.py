@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def connect(
-    host: str, port: int, timeout: float, clock: Callable[[], float] = time.monotonic
-) -> socket.socket:
+def connect(host: str, port: int, timeout: float, clock: Callable[[], float] = time.monotonic) -> socket.socket:
     """A TCP connection to the first address of `host` that takes one, within `timeout` seconds for all.
 
     (`socket.create_connection` gives every address the whole time.) Name resolution cannot be interrupted

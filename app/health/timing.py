@@ -32,9 +32,7 @@ class Timing:
             return max(last_began + self.max_age, wanted)
         return last_began + self.interval
 
-    def probe_waits_until(
-        self, result_began: float, check_began: float, now: float
-    ) -> float | None:
+    def probe_waits_until(self, result_began: float, check_began: float, now: float) -> float | None:
         """Until when a probe waits that finds this result and this check under way; None: it does not."""
         until = check_began + self.probe_wait
         if now - result_began > self.max_age + self.probe_wait and now < until:

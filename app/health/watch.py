@@ -46,8 +46,7 @@ class HealthWatch:
         self._clock = clock
         self._listeners = list(listeners)
         self._probers = [
-            Prober(check, timing, self._told, clock)
-            for check in sorted(checks, key=lambda check: check.name)
+            Prober(check, timing, self._told, clock) for check in sorted(checks, key=lambda check: check.name)
         ]
         self._fresh_waiters = threading.BoundedSemaphore(fresh_waiters) if fresh_waiters else None
         self._released = threading.Event()

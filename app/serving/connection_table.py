@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from enum import Enum
-from itertools import takewhile
 from typing import Generic, TypeVar
 
 NEVER = float("inf")
@@ -74,7 +73,10 @@ class ConnectionTable(Generic[Client]):
         late: list[Client] = []
         for stage, entered in self._entered.items():
             since = now if now >= self._end else now - self._limits[stage]
-            late += (client for client, _ in takewhile(lambda item: item[1] <= since, entered.items()))
+            for client, moment in entered.items():
+                if moment > since:
+                    break
+                late.append(client)
         return late
 
     def longest(self) -> Client | None:

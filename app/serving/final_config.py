@@ -17,15 +17,23 @@ def complaints(cfg: Any, threads: int) -> list[str]:
     """
     tls = "must not be set: TLS belongs to the proxy in front"
     demands = [
-        ("workers", cfg.workers == 1,
-         "must be 1: connections and the truth are kept in one process; for more capacity add replicas"),
+        (
+            "workers",
+            cfg.workers == 1,
+            "must be 1: connections and the truth are kept in one process; for more capacity add replicas",
+        ),
         ("preload_app", not cfg.preload_app, "must be off: threads do not survive a fork"),
-        ("worker_class", issubclass(cfg.worker_class, ThreadWorker),
-         "must be left to WORKER_CLASS: probe or gthread"),
-        ("threads", cfg.threads >= threads,
-         f"must be left to WS_MAX_CONNECTIONS + HTTP_THREADS, or be more than their {threads}"),
-        ("worker_connections", cfg.worker_connections >= cfg.threads + SPARE_CONNECTIONS,
-         f"must be threads + {SPARE_CONNECTIONS} or more: {cfg.threads + SPARE_CONNECTIONS}"),
+        ("worker_class", issubclass(cfg.worker_class, ThreadWorker), "must be left to WORKER_CLASS: probe or gthread"),
+        (
+            "threads",
+            cfg.threads >= threads,
+            f"must be left to WS_MAX_CONNECTIONS + HTTP_THREADS, or be more than their {threads}",
+        ),
+        (
+            "worker_connections",
+            cfg.worker_connections >= cfg.threads + SPARE_CONNECTIONS,
+            f"must be threads + {SPARE_CONNECTIONS} or more: {cfg.threads + SPARE_CONNECTIONS}",
+        ),
         ("bind", not any(isinstance(address, str) for address in cfg.address), "must be TCP, not a unix socket"),
         ("certfile", not cfg.certfile, tls),
         ("keyfile", not cfg.keyfile, tls),

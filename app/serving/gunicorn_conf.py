@@ -55,7 +55,9 @@ def nworkers_changed(server: Any, new_value: int, old_value: int | None) -> None
         return
     # Each WebSocket has a second descriptor of its socket, and each upstream one.
     needed = (
-        server.cfg.worker_connections + _settings.ws_max_connections + len(_settings.ws_upstreams)
+        server.cfg.worker_connections
+        + _settings.ws_max_connections
+        + len(_settings.ws_upstreams)
         + final_config.OTHER_DESCRIPTORS
     )
     complaints = final_config.complaints(server.cfg, threads) or final_config.raise_descriptor_limit(needed)

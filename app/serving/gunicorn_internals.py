@@ -41,7 +41,15 @@ NAMES: dict[str, tuple[str, ...]] = {
     "gunicorn.workers.gthread.ThreadWorker.wait_for_and_dispatch_events": ("self", "timeout"),
 }
 WORKER_ATTRIBUTES = (
-    "alive", "cfg", "method_queue", "nr_conns", "pending_conns", "poller", "ppid", "sockets", "worker_connections",
+    "alive",
+    "cfg",
+    "method_queue",
+    "nr_conns",
+    "pending_conns",
+    "poller",
+    "ppid",
+    "sockets",
+    "worker_connections",
 )
 CONNECTION_ATTRIBUTES = ("data_ready", "initialized", "parser", "sock", "timeout")
 

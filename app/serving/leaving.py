@@ -71,9 +71,7 @@ class Leaving:
         """Start the thread and take the signals; in the worker's main thread, once gunicorn has set its own."""
         gthread.STOP_KEEPALIVE_LINGER = LINGER_SECONDS
         self._thread.start()
-        for number, order in (
-            (signal.SIGTERM, Order.DRAIN), (signal.SIGINT, Order.QUIT), (signal.SIGQUIT, Order.QUIT),
-        ):
+        for number, order in ((signal.SIGTERM, Order.DRAIN), (signal.SIGINT, Order.QUIT), (signal.SIGQUIT, Order.QUIT)):
             signal.signal(number, lambda *_, order=order: self.order(order))
         for number in (signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU):
             signal.signal(number, signal.SIG_IGN)  # the master tells that they are ignored
@@ -103,9 +101,7 @@ class Leaving:
         if order is Order.DRAIN:
             hurried = self._wait(self._drain_seconds, Order.QUIT) is Order.QUIT
         end = time.monotonic() + self._shutdown_timeout_seconds
-        within(
-            HURRIED_SOCKETS_SECONDS if hurried else self._shutdown_timeout_seconds, self._runtime.close_sockets
-        )
+        within(HURRIED_SOCKETS_SECONDS if hurried else self._shutdown_timeout_seconds, self._runtime.close_sockets)
         self._worker.method_queue.defer(stop_serving, self._worker)
         come = Order.QUIT if hurried else self._wait(end - time.monotonic(), Order.QUIT, Order.ENDED)
         if come is Order.QUIT:

@@ -162,8 +162,7 @@ class ProbeWorker(ThreadWorker):
         elif len(head) > HEAD_BYTES:
             line_ended = b"\r\n" in head
             self._refuse(
-                conn,
-                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if line_ended else HTTPStatus.REQUEST_URI_TOO_LONG,
+                conn, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if line_ended else HTTPStatus.REQUEST_URI_TOO_LONG
             )
         elif self._table.stage_of(conn) is Stage.IDLE:
             self._table.put(conn, Stage.HEAD, time.monotonic())

@@ -19,8 +19,18 @@ HOST = re.compile(rb"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 # Those that change the answer, its framing, or how gunicorn reads the request.
 ORDINARY_FIELDS = frozenset(
     {
-        b"cache-control", b"content-length", b"content-type", b"expect", b"http2-settings", b"pragma", b"te",
-        b"trailer", b"transfer-encoding", b"upgrade", b"x-forwarded-proto", b"x-forwarded-protocol",
+        b"cache-control",
+        b"content-length",
+        b"content-type",
+        b"expect",
+        b"http2-settings",
+        b"pragma",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"x-forwarded-proto",
+        b"x-forwarded-protocol",
         b"x-forwarded-ssl",
     }
 )

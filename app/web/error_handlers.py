@@ -40,7 +40,5 @@ def _crashed(_error: InternalServerError) -> Response:
     return problem(500, PANIC_TITLE)
 
 
-def _log_panic(
-    exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None],
-) -> None:
+def _log_panic(exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None]) -> None:
     log.error("panic: %s", exc_info[1], exc_info=exc_info)

@@ -15,10 +15,7 @@ Facts = Callable[[], dict[str, Any]]
 
 
 def create_health_blueprint(
-    watch: HealthWatch,
-    answers: ProbeAnswers,
-    facts: Facts,
-    wall: Callable[[], float] = time.time,
+    watch: HealthWatch, answers: ProbeAnswers, facts: Facts, wall: Callable[[], float] = time.time
 ) -> Blueprint:
     """`/health`, `/health/live`, `/health/ready` and `/health/details`.
 
@@ -29,9 +26,8 @@ def create_health_blueprint(
 
     def route(rule: str) -> Callable[[Callable[[], Response]], None]:
         def add(view: Callable[[], Response]) -> None:
-            routes.add_url_rule(
-                rule, view.__name__, view, methods=["GET"], provide_automatic_options=False
-            )
+            routes.add_url_rule(rule, view.__name__, view, methods=["GET"], provide_automatic_options=False)
+
         return add
 
     def now() -> int:

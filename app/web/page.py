@@ -1,6 +1,6 @@
 """What the status page says: the details that programs get, in words. Pure; static/render.js says the same.
 
-    details -> page -> templates/status_page.html
+details -> page -> templates/status_page.html
 """
 
 from collections.abc import Mapping
@@ -99,7 +99,8 @@ def page(details: Mapping[str, Any], words: Mapping[str, str]) -> Page:
     # Healthy since the last one came back; unhealthy at least since the first of those that are down went.
     since = (
         max((check["since"] for check in checks.values()), default=details["started_at"])
-        if healthy else min(checks[name]["since"] for name in down)
+        if healthy
+        else min(checks[name]["since"] for name in down)
     )
     inbound = details["connections"]["inbound"]
     verdict = details["status"] if healthy else f"{details['status']}: {', '.join(map(_name, down))}"
@@ -109,9 +110,8 @@ def page(details: Mapping[str, Any], words: Mapping[str, str]) -> Page:
         version=details["version"],
         uptime=moment(details["started_at"], now, "age"),
         status=details["status"],
-        summary=" ".join(
-            f"{_name(name)} is disconnected: {words[checks[name]['reason']]}." for name in down
-        ) or "Every dependency is connected.",
+        summary=" ".join(f"{_name(name)} is disconnected: {words[checks[name]['reason']]}." for name in down)
+        or "Every dependency is connected.",
         since=moment(since, now, "clock"),
         held=moment(since, now, "age"),
         draining=details["draining"],
@@ -124,15 +124,11 @@ def page(details: Mapping[str, Any], words: Mapping[str, str]) -> Page:
     )
 
 
-def _dependency(
-    name: str, check: Mapping[str, Any], now: int, words: Mapping[str, str]
-) -> Dependency:
+def _dependency(name: str, check: Mapping[str, Any], now: int, words: Mapping[str, str]) -> Dependency:
     changes = check["changes"]
     strip = timeline(changes, now)
     listed = [
-        ListedChange(
-            moment(change["at"], now, "clock"), change["status"], words.get(change["reason"], "")
-        )
+        ListedChange(moment(change["at"], now, "clock"), change["status"], words.get(change["reason"], ""))
         for change in reversed(changes[-LISTED_CHANGES:])
     ]
     return Dependency(

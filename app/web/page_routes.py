@@ -16,10 +16,7 @@ TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 def create_page_blueprint(
-    watch: HealthWatch,
-    facts: Callable[[], dict[str, Any]],
-    check_timeout: float,
-    wall: Callable[[], float] = time.time,
+    watch: HealthWatch, facts: Callable[[], dict[str, Any]], check_timeout: float, wall: Callable[[], float] = time.time
 ) -> Blueprint:
     """`/` and `/static/NAME`; GET and HEAD.
 
@@ -35,9 +32,7 @@ def create_page_blueprint(
     def status_page() -> Response:
         known = watch.probe()
         details = {**known.health(int(wall() * 1000)), "checks": known.checks(), **facts()}
-        html = render_template(
-            "status_page.html", page=page(details, words), words={"names": NAMES, "reasons": words}
-        )
+        html = render_template("status_page.html", page=page(details, words), words={"names": NAMES, "reasons": words})
         return Response(html, headers={"Cache-Control": "no-store"}, mimetype="text/html")
 
     @routes.get("/static/<name>", provide_automatic_options=False)

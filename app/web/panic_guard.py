@@ -28,9 +28,7 @@ class PanicGuard:
         self._app = app
         self._response = response
 
-    def __call__(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         held = _HeldStart(start_response)
         try:
             chunks = self._app(environ, held)
@@ -57,11 +55,7 @@ class _HeldStart:
         self.write: Callable[[bytes], object] | None = None
 
     def __call__(
-        self,
-        status: str,
-        headers: list[tuple[str, str]],
-        exc_info: ExcInfo | None = None,
-        /,
+        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /
     ) -> Callable[[bytes], object]:
         if self.write is not None and exc_info is not None and exc_info[1] is not None:
             raise exc_info[1]

@@ -42,11 +42,7 @@ flask_sock.Server = FeedSocket
 
 
 def create_websocket_blueprint(
-    feed: Feed,
-    registry: Registry,
-    follow: Callable[[bool], None],
-    token: str,
-    allowed_origins: Collection[str],
+    feed: Feed, registry: Registry, follow: Callable[[bool], None], token: str, allowed_origins: Collection[str]
 ) -> Blueprint:
     """`/ws`; `follow(True)` and `follow(False)` frame the life of a client, for whom checks are made often.
 

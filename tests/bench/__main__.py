@@ -26,8 +26,12 @@ CROWD = {"websockets": 96, "slow": 32, "idle": 200, "half": 200, "lingering": 20
 def service(mongo_uri, ai_port, worker_class, app="app.wsgi:app"):
     port = processes.free_port()
     environ = {
-        "HOST": "127.0.0.1", "PORT": str(port), "MONGO_URI": mongo_uri,
-        "AI_SERVICE_URL": f"http://127.0.0.1:{ai_port}", "WORKER_CLASS": worker_class, "DRAIN_SECONDS": "0",
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "MONGO_URI": mongo_uri,
+        "AI_SERVICE_URL": f"http://127.0.0.1:{ai_port}",
+        "WORKER_CLASS": worker_class,
+        "DRAIN_SECONDS": "0",
     }
     return processes.gunicorn(app, port, environ, *SERVICE)
 
@@ -62,9 +66,7 @@ def one(server, ai_port, connections, seconds):
     before = asked(ai_port)
     figures = wrk(server.port, connections, seconds)
     checks = (asked(ai_port) - before) / figures["seconds"]
-    return figures | {
-        "connections": connections, "checks": checks, "rss": server.rss, "startup": server.startup,
-    }
+    return figures | {"connections": connections, "checks": checks, "rss": server.rss, "startup": server.startup}
 
 
 def asked(ai_port):
@@ -93,7 +95,8 @@ def main():
         "date": date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
         + ("servers pinned to one core, load to another" if processes.PINNED else "nothing pinned"),
-        "runs": [], "crowd": {},
+        "runs": [],
+        "crowd": {},
     }
     measure(args, results)
     crowding_out(results)

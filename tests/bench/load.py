@@ -18,9 +18,7 @@ PROBE = b"GET /health HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n"
 
 def wrk(port, connections, seconds):
     """One run; requests/s and latencies in milliseconds."""
-    command = [
-        "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(SCRIPT), f"http://127.0.0.1:{port}/health",
-    ]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(SCRIPT), f"http://127.0.0.1:{port}/health"]
     run = subprocess.run(pinned(LOAD_CORE, command), capture_output=True, text=True, check=True)
     figures = json.loads(run.stdout.splitlines()[-1])
     figures["rate"] = figures["requests"] / figures["seconds"]

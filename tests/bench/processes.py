@@ -61,8 +61,15 @@ def mongodb():
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = [
-            str(BIN / "nx-27017"), "--db", "memory", "--port", str(port),
-            "--pid-file", f"{folder}/pid", "--log-file", f"{folder}/log",
+            str(BIN / "nx-27017"),
+            "--db",
+            "memory",
+            "--port",
+            str(port),
+            "--pid-file",
+            f"{folder}/pid",
+            "--log-file",
+            f"{folder}/log",
         ]
         with process(command, LOAD_CORE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
             until(lambda: reachable(port), "nx-27017")

@@ -22,9 +22,7 @@ def medians(runs, median):
         row = {"dependencies": dependencies, "connections": connections, "server": server}
         row |= {figure: median(run[figure] for run in group) for figure in FIGURES}
         reference = rounds["0 ms", connections, REFERENCE]
-        row["ratio"] = median(
-            run["rate"] / other["rate"] for run, other in zip(group, reference, strict=True)
-        )
+        row["ratio"] = median(run["rate"] / other["rate"] for run, other in zip(group, reference, strict=True))
         rows.append(row)
     return rows
 
@@ -32,7 +30,8 @@ def medians(runs, median):
 def markdown(results):
     """Everything as Markdown."""
     lines = [
-        f"{results['date']}, {results['machine']}", "",
+        f"{results['date']}, {results['machine']}",
+        "",
         "| dependencies | connections | server | requests/s | × bare Flask | p50 ms | p99 ms | checks/s | RSS MB |"
         " start s |",
         "| --- | --: | --- | --: | --: | --: | --: | --: | --: | --: |",
@@ -42,8 +41,11 @@ def markdown(results):
             "| {dependencies} | {connections} | {server} | {rate:.0f} | {ratio:.2f} | {p50:.2f} | {p99:.2f} |"
             " {checks:.2f} | {rss:.0f} | {startup:.2f} |".format(**row)
         )
-    lines += ["", "| beside the crowd | probes | unanswered | p50 ms | p99 ms | max ms |",
-              "| --- | --: | --: | --: | --: | --: |"]
+    lines += [
+        "",
+        "| beside the crowd | probes | unanswered | p50 ms | p99 ms | max ms |",
+        "| --- | --: | --: | --: | --: | --: |",
+    ]
     for server, row in results["crowd"].items():
         figures = " | ".join("–" if row[key] is None else f"{row[key]:.1f}" for key in ("p50", "p99", "max"))
         lines.append(f"| {server} | {row['probes']} | {row['unanswered']} | {figures} |")
@@ -57,10 +59,15 @@ def plot(rows, path):
         if row["dependencies"] == "0 ms":
             lines[row["server"]].append((row["connections"], row["p50"], row["p99"]))
     commands = [
-        "set terminal pngcairo size 900,520 font 'sans,11'", f"set output '{path}'",
+        "set terminal pngcairo size 900,520 font 'sans,11'",
+        f"set output '{path}'",
         "set title 'Latency of /health, dependencies at 0 ms (solid p99, dashed p50)'",
-        "set xlabel 'connections'", "set ylabel 'milliseconds'", "set logscale xy 2", "set logscale y 10",
-        "set grid", "set key outside right",
+        "set xlabel 'connections'",
+        "set ylabel 'milliseconds'",
+        "set logscale xy 2",
+        "set logscale y 10",
+        "set grid",
+        "set key outside right",
     ]
     curves, data = [], []
     for color, (server, points) in enumerate(lines.items(), 1):

@@ -68,7 +68,10 @@ class CheckServerHealthTest(unittest.TestCase):
             path.mkdir()
             link_commands(path, "bash", *tools)
         return subprocess.run(
-            [path / "bash", SCRIPT, *arguments], capture_output=True, text=True, timeout=DEADLINE,
+            [path / "bash", SCRIPT, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
             env={"PATH": str(path), "HOME": str(self.home)} | environment,
         )
 
@@ -240,9 +243,24 @@ class CheckServerHealthTest(unittest.TestCase):
 
     def test_wrong_usage(self):
         for arguments in (
-            ["-t", "0"], ["-t", "0.0"], ["-t", "0.0000001"], ["-t", "-1"], ["-t", "5s"], ["-t", "nan"], ["-t", "inf"],
-            ["-t", ""], ["-t", "1e3"], ["-t"], ["-u"], ["-u", ""], ["-u", "localhost:8080"], ["-u", "-o/tmp/x"],
-            ["-u", "file:///etc/passwd"], ["-u", "http://a b"], ["-x"], ["http://127.0.0.1:9/health"],
+            ["-t", "0"],
+            ["-t", "0.0"],
+            ["-t", "0.0000001"],
+            ["-t", "-1"],
+            ["-t", "5s"],
+            ["-t", "nan"],
+            ["-t", "inf"],
+            ["-t", ""],
+            ["-t", "1e3"],
+            ["-t"],
+            ["-u"],
+            ["-u", ""],
+            ["-u", "localhost:8080"],
+            ["-u", "-o/tmp/x"],
+            ["-u", "file:///etc/passwd"],
+            ["-u", "http://a b"],
+            ["-x"],
+            ["http://127.0.0.1:9/health"],
         ):
             with self.subTest(arguments=arguments):
                 ran = self.run_script(*arguments)
@@ -273,8 +291,10 @@ class CheckServerHealthTest(unittest.TestCase):
         need(shutil.which("curl"), "curl")
         with Peer(*[b""] * 300, pause=0.1) as peer:
             process = subprocess.Popen(
-                [SCRIPT, "-u", peer.url, "-t", "60"], start_new_session=True,
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                [SCRIPT, "-u", peer.url, "-t", "60"],
+                start_new_session=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
             eventually(lambda: peer.requests)
             process.send_signal(signal.SIGTERM)

@@ -74,7 +74,10 @@ class DetailsTest(unittest.TestCase):
         with Details(answer) as peer:
             ran = subprocess.run(
                 [folder / "bash", SCRIPT, "--details", "-u", f"http://127.0.0.1:{peer.port}/health"],
-                stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=DEADLINE,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=DEADLINE,
                 env={"PATH": str(folder)} | environment,
             )
         self.heads = peer.heads
@@ -112,8 +115,10 @@ class DetailsTest(unittest.TestCase):
         link_commands(self.path, "bash", "curl")
         with Details(http(UP)) as peer:
             subprocess.run(
-                [self.path / "bash", SCRIPT, "-u", f"http://127.0.0.1:{peer.port}/health"], capture_output=True,
-                timeout=DEADLINE, env={"PATH": str(self.path), "STATUS_TOKEN": TOKEN},
+                [self.path / "bash", SCRIPT, "-u", f"http://127.0.0.1:{peer.port}/health"],
+                capture_output=True,
+                timeout=DEADLINE,
+                env={"PATH": str(self.path), "STATUS_TOKEN": TOKEN},
             )
         self.assertNotIn("Authorization", peer.heads[0])
 

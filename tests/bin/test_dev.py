@@ -32,8 +32,12 @@ class DevTest(unittest.TestCase):
         """The process of bin/dev, or of another command, which does not outlive the test."""
         defaults = {"PORT": str(self.port), "TMPDIR": str(self.temporary), "DRAIN_SECONDS": "0"}
         process = subprocess.Popen(
-            command or [ROOT / "bin/dev"], stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
-            start_new_session=True, env=environment(**defaults | settings),
+            command or [ROOT / "bin/dev"],
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=environment(**defaults | settings),
         )
         self.addCleanup(process.wait)
         self.addCleanup(lambda: living(process.pid) and os.killpg(process.pid, signal.SIGKILL))

@@ -15,7 +15,11 @@ class ServeTest(unittest.TestCase):
 
     def run_serve(self, *arguments, **settings):
         return subprocess.run(
-            [ROOT / "bin/serve", *arguments], cwd=self.folder, capture_output=True, text=True, timeout=DEADLINE,
+            [ROOT / "bin/serve", *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
             env=environment(**settings),
         )
 

@@ -31,23 +31,31 @@ class TestTest(unittest.TestCase):
 
     def run_tests(self, *arguments):
         ran = subprocess.run(
-            [self.checkout / "bin/test", *arguments], capture_output=True, text=True, timeout=DEADLINE,
+            [self.checkout / "bin/test", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
             env={k: v for k, v in environment().items() if not k.startswith("COVERAGE")},
         )
         self.output = ran.stdout + ran.stderr
         return ran.stdout.splitlines()[-1], ran.returncode
 
     def test_everything_passes(self):
-        self.write_tests("tests/test_app.py", """
+        self.write_tests(
+            "tests/test_app.py",
+            """
             class ATest(unittest.TestCase):
                 def test_double(self):
                     self.assertEqual(app.double(2), 4)
-        """)
+        """,
+        )
         self.assertEqual(self.run_tests(), ("1 passed, 0 failed, 0 skipped", 0))
         self.assertRegex(self.output, r"(?m)^TOTAL .* 100%$")
 
     def test_each_test_counts_once(self):
-        self.write_tests("tests/test_app.py", """
+        self.write_tests(
+            "tests/test_app.py",
+            """
             class ATest(unittest.TestCase):
                 def test_passes(self):
                     app.double(2)
@@ -96,7 +104,8 @@ class TestTest(unittest.TestCase):
 
                 def test_never_runs(self):
                     pass
-        """)
+        """,
+        )
         self.write_tests("tests/part/test_import.py", "import nowhere")
         self.assertEqual(self.run_tests(), ("3 passed, 7 failed, 2 skipped", 1))
         self.assertIn("ZeroDivisionError", self.output)
@@ -104,11 +113,14 @@ class TestTest(unittest.TestCase):
 
     def test_too_little_coverage_fails(self):
         self.write("app/__init__.py", "def untested():\n" + "    a = 1\n" * 20)
-        self.write_tests("tests/test_app.py", """
+        self.write_tests(
+            "tests/test_app.py",
+            """
             class ATest(unittest.TestCase):
                 def test_passes(self):
                     pass
-        """)
+        """,
+        )
         self.assertEqual(self.run_tests(), ("1 passed, 1 failed, 0 skipped", 1))
         self.assertEqual(self.run_tests("tests.test_app"), ("1 passed, 0 failed, 0 skipped", 0))
 
@@ -138,21 +150,27 @@ class TestTest(unittest.TestCase):
         self.assertEqual(self.run_tests("tests.nowhere"), ("0 passed, 1 failed, 0 skipped", 1))
 
     def test_an_end_before_the_end_fails(self):
-        self.write_tests("tests/test_app.py", """
+        self.write_tests(
+            "tests/test_app.py",
+            """
             class ATest(unittest.TestCase):
                 def test_ends_it_all(self):
                     os._exit(0)
-        """)
+        """,
+        )
         self.assertEqual(self.run_tests("tests.test_app"), ("0 passed, 1 failed, 0 skipped", 1))
 
     def test_what_runs_in_another_process_is_measured(self):
-        self.write_tests("tests/test_app.py", """
+        self.write_tests(
+            "tests/test_app.py",
+            """
             import subprocess, sys
 
             class ATest(unittest.TestCase):
                 def test_elsewhere(self):
                     code = "import os, app\\nif not os.fork(): app.double(2)\\nelse: os.wait()"
                     subprocess.run([sys.executable, "-c", code], check=True)
-        """)
+        """,
+        )
         self.assertEqual(self.run_tests(), ("1 passed, 0 failed, 0 skipped", 0))
         self.assertRegex(self.output, r"(?m)^TOTAL .* 100%$")

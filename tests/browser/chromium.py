@@ -25,10 +25,20 @@ from tests.requirement import need
 ANSWER_SECONDS = 20.0
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = (
-    "--headless", "--remote-debugging-port=0", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+    "--headless",
+    "--remote-debugging-port=0",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
     # It is to talk to nobody but the service.
-    "--disable-quic", "--no-first-run", "--no-default-browser-check", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-extensions", "--disable-default-apps",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-extensions",
+    "--disable-default-apps",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 
@@ -42,7 +52,10 @@ class Chromium:
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self._process = subprocess.Popen(
             [program, *OPTIONS, f"--user-data-dir={self._folder.name}"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         self._ids = itertools.count(1)
         self._lock = threading.Lock()  # guards _answers and _pages
@@ -166,8 +179,10 @@ class Page:
         if method == "Fetch.authRequired":
             entered = {"response": "ProvideCredentials", "username": "someone", "password": self._password}
             self._browser.post(
-                "Fetch.continueWithAuth", self._session,
-                requestId=parameters["requestId"], authChallengeResponse=entered,
+                "Fetch.continueWithAuth",
+                self._session,
+                requestId=parameters["requestId"],
+                authChallengeResponse=entered,
             )
 
     def enter_when_asked(self, password):
@@ -183,6 +198,7 @@ class Page:
     def wait_for_event(self, method, count=1):
         """The latest event of that method, once there have been `count`. Raises AssertionError."""
         with self._changed:
+
             def seen():
                 return [parameters for each, parameters in self.events if each == method]
 
@@ -224,7 +240,8 @@ class Page:
         self.send(
             "Emulation.setEmulatedMedia",
             features=[
-                {"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}
+                {"name": "prefers-color-scheme", "value": scheme},
+                {"name": "prefers-reduced-motion", "value": "reduce"},
             ],
         )
 

@@ -60,9 +60,7 @@ class Stage:
         self.app = app
 
     def __enter__(self):
-        self._server = werkzeug.serving.make_server(
-            "127.0.0.1", 0, self.app, threaded=True, request_handler=Quiet
-        )
+        self._server = werkzeug.serving.make_server("127.0.0.1", 0, self.app, threaded=True, request_handler=Quiet)
         self.url = f"http://127.0.0.1:{self._server.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, name="stage", daemon=True)
         self._thread.start()

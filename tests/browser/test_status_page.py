@@ -30,7 +30,9 @@ SHOWN = """[...document.querySelectorAll("[data-fill]")]
 ICON = "document.querySelector('link[rel=icon]').href"
 NOW = int(time.time()) * 1000
 UPSTREAMS = [
-    ("orders", "connected", 0, 3 * HOUR), ("billing-events", "reconnecting", 2, 12_000), ("x" * 63, "failed", 5, HOUR)
+    ("orders", "connected", 0, 3 * HOUR),
+    ("billing-events", "reconnecting", 2, 12_000),
+    ("x" * 63, "failed", 5, HOUR),
 ]
 
 
@@ -49,10 +51,19 @@ def well():
 
 def ill():
     stage = Stage(
-        record("ai_service", NOW, (76 * HOUR, None), (HOUR, Reason.HTTP_STATUS), (1800_000, None),
-               (185_000, Reason.TIMEOUT), latency=42),
+        record(
+            "ai_service",
+            NOW,
+            (76 * HOUR, None),
+            (HOUR, Reason.HTTP_STATUS),
+            (1800_000, None),
+            (185_000, Reason.TIMEOUT),
+            latency=42,
+        ),
         record("mongodb", NOW, *((k * 60_000, Reason.REFUSED if k % 2 else None) for k in range(40, 0, -1))),
-        now=NOW, service="<script>alert(1)</script>", version="1" * 64,
+        now=NOW,
+        service="<script>alert(1)</script>",
+        version="1" * 64,
     )
     stage.upstreams, stage.draining = UPSTREAMS, True
     return stage
@@ -81,15 +92,23 @@ class AppearanceTest(unittest.TestCase):
     def test_nothing_is_wider_than_the_window_and_everyone_can_read_it(self):
         both = ("light", "dark")
         for name, make, schemes in (
-            ("healthy", well, both), ("unhealthy", ill, both), ("lost", ill, both), ("starting", unknown, ["light"])
+            ("healthy", well, both),
+            ("unhealthy", ill, both),
+            ("lost", ill, both),
+            ("starting", unknown, ["light"]),
         ):
             with make() as stage, browser.page() as page:
                 page.goto(f"{stage.url}/")
                 asked(page)
                 page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
                 if name == "lost":
-                    page.send("Network.emulateNetworkConditions", offline=True, latency=0,
-                              downloadThroughput=-1, uploadThroughput=-1)
+                    page.send(
+                        "Network.emulateNetworkConditions",
+                        offline=True,
+                        latency=0,
+                        downloadThroughput=-1,
+                        uploadThroughput=-1,
+                    )
                     page.evaluate("dispatchEvent(new Event('online'))")
                     page.wait_until("document.body.hasAttribute('data-lost')")
                 page.evaluate(AXE)
@@ -144,8 +163,10 @@ class AppearanceTest(unittest.TestCase):
             ["00:30:00", "2026-11-24 00:30:00 UTC+05:30", "2026-11-23T19:00:00.000Z"],
         )
         self.assertIn("Times are in Asia/", page.text("footer"))
-        page.wait_until("document.querySelector('.known').innerText.endsWith('for 1 h') &&"
-                        " document.querySelector('[data-fill=checked]').innerText !== '5 s ago'")
+        page.wait_until(
+            "document.querySelector('.known').innerText.endsWith('for 1 h') &&"
+            " document.querySelector('[data-fill=checked]').innerText !== '5 s ago'"
+        )
 
     def test_the_keyboard_reaches_what_can_be_opened(self):
         page = self.open(well())
@@ -161,8 +182,14 @@ class AppearanceTest(unittest.TestCase):
         self.assertEqual(page.text("h1"), "unhealthy")
         text = page.text()
         for words in (
-            "<script>alert(1)</script>", "AI service is disconnected: no answer within 5 s.", "for 3 min 5 s",
-            "connection refused", "draining", "billing-events", "2 failed attempts", "Times are in UTC",
+            "<script>alert(1)</script>",
+            "AI service is disconnected: no answer within 5 s.",
+            "for 3 min 5 s",
+            "connection refused",
+            "draining",
+            "billing-events",
+            "2 failed attempts",
+            "Times are in UTC",
         ):
             self.assertIn(words, text)
         self.assertNotIn(LOST, text)

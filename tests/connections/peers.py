@@ -132,8 +132,7 @@ def environ_of(sock, head):
     """What a WSGI server would make of a request's head."""
     request, *lines = head.decode("latin-1").split("\r\n")
     method, path, protocol = request.split(" ")
-    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "SERVER_PROTOCOL": protocol,
-               "gunicorn.socket": sock}
+    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "SERVER_PROTOCOL": protocol, "gunicorn.socket": sock}
     for line in filter(None, lines):
         name, _, value = line.partition(":")
         environ["HTTP_" + name.strip().upper().replace("-", "_")] = value.strip()
@@ -142,27 +141,31 @@ def environ_of(sock, head):
 
 def wsgi_like(handle):
     """A script that does what a WSGI server does: `handle(environ)`, then close the original."""
+
     def script(sock):
         handle(environ_of(sock, read_head(sock)))
         sock.close()
+
     return script
 
 
 def http_answer(status):
     def script(sock):
         read_head(sock)
-        sock.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n"
-                     "Location: ws://127.0.0.1:1/\r\n\r\n".encode())
+        sock.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nLocation: ws://127.0.0.1:1/\r\n\r\n".encode())
+
     return script
 
 
 def drip(text, interval):
     """A script that sends `text` a byte at a time, over and over, until the peer has enough."""
+
     def script(sock):
         for byte in itertools.cycle(text):
             sock.sendall(bytes([byte]))
             if select.select([sock], [], [], interval)[0] and not sock.recv(4096):
                 return
+
     return script
 
 
@@ -175,8 +178,12 @@ def mute(sock):
 @contextlib.contextmanager
 def process(*arguments):
     """This module as a process, once it is ready; `.said` is the line in which it said so."""
-    peer = subprocess.Popen([sys.executable, "-m", "tests.connections.peers", *map(str, arguments)],
-                            stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    peer = subprocess.Popen(
+        [sys.executable, "-m", "tests.connections.peers", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
     try:
         peer.said = peer.stdout.readline().strip()
         yield peer
@@ -195,20 +202,27 @@ class Certificate:
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric import ec
+
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
         now = datetime.datetime.now(datetime.UTC)
         names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        certificate = (x509.CertificateBuilder().subject_name(name).issuer_name(name)
-                       .public_key(key.public_key()).serial_number(x509.random_serial_number())
-                       .not_valid_before(now - datetime.timedelta(days=1))
-                       .not_valid_after(now + datetime.timedelta(days=1))
-                       .add_extension(x509.SubjectAlternativeName(names), critical=False)
-                       .sign(key, hashes.SHA256()))
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .sign(key, hashes.SHA256())
+        )
         self._folder = tempfile.TemporaryDirectory()
         self.path = os.path.join(self._folder.name, "certificate.pem")
-        private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                    serialization.NoEncryption())
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
         with open(self.path, "wb") as file:
             file.write(private + certificate.public_bytes(serialization.Encoding.PEM))
         self.server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

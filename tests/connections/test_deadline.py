@@ -7,7 +7,6 @@ from tests.connections.fakes import ScriptedClock
 
 
 class TestDeadline(unittest.TestCase):
-
     def setUp(self):
         self.clock = ScriptedClock()
 

@@ -6,7 +6,6 @@ from tests.connections.fakes import DEADLINE, FakeConnection
 
 
 class TestDialPool(unittest.TestCase):
-
     def test_a_connection_whose_dial_raises_does_not_end_the_thread(self):
         second = threading.Event()
 
@@ -14,6 +13,7 @@ class TestDialPool(unittest.TestCase):
             if connection.id == "bad":
                 raise RuntimeError("defect")
             second.set()
+
         pool = DialPool(dial, size=1)
         self.addCleanup(pool.join, DEADLINE)
         self.addCleanup(pool.stop)
@@ -29,6 +29,7 @@ class TestDialPool(unittest.TestCase):
         def dial(connection):
             names.append((threading.current_thread().name, threading.current_thread().daemon))
             told.release()
+
         pool = DialPool(dial, size=2)
         self.addCleanup(pool.join, DEADLINE)
         self.addCleanup(pool.stop)
@@ -47,6 +48,7 @@ class TestDialPool(unittest.TestCase):
             dialled.append(connection.id)
             entered.set()
             release.wait(DEADLINE)
+
         pool = DialPool(dial, size=1)
         pool.submit(FakeConnection("first"))
         self.assertTrue(entered.wait(DEADLINE))

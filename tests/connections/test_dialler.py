@@ -12,29 +12,39 @@ from simple_websocket import ConnectionError as HandshakeRefused
 from wsproto.utilities import RemoteProtocolError
 
 from app.connections.deadline import Cancelled
-from app.connections.dialler import Dialler, DialFailed, reason
+from app.connections.dialler import DialFailed, Dialler, reason
 from app.connections.resolver import Resolver
 from app.connections.target import Target
 from tests.connections.fakes import DEADLINE
 from tests.connections.peers import (
-    Certificate, descriptors, drip, eventually, http_answer, mute, raw_server, read_all, read_head,
-    threads_named, upstream)
+    Certificate,
+    descriptors,
+    drip,
+    eventually,
+    http_answer,
+    mute,
+    raw_server,
+    read_all,
+    read_head,
+    threads_named,
+    upstream,
+)
 from tests.requirement import need
 
 
 def accept_key(head):
-    nonce = next(line.split(b": ")[1] for line in head.split(b"\r\n")
-                 if line.lower().startswith(b"sec-websocket-key"))
+    nonce = next(line.split(b": ")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key"))
     return base64.b64encode(hashlib.sha1(nonce + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
 
 
 def switching_protocols(key):
-    return (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: " + key + b"\r\n\r\n")
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + key + b"\r\n\r\n"
+    )
 
 
 class DialCase(unittest.TestCase):
-
     def setUp(self):
         self.messages = []
         self.received = threading.Semaphore(0)
@@ -46,10 +56,14 @@ class DialCase(unittest.TestCase):
 
     def dial(self, url, timeout=2.0, ping_interval=5.0, cancelled=lambda: False, **options):
         dialler = Dialler(timeout=timeout, ping_interval=ping_interval, **options)
-        websocket = dialler.dial(Target.parse(url), name="upstream-test", keep_messages=True,
-                                 on_message=self.on_message,
-                                 on_end=lambda websocket: self.ended.release(),
-                                 cancelled=cancelled)
+        websocket = dialler.dial(
+            Target.parse(url),
+            name="upstream-test",
+            keep_messages=True,
+            on_message=self.on_message,
+            on_end=lambda websocket: self.ended.release(),
+            cancelled=cancelled,
+        )
         self.addCleanup(websocket.finish, 1)
         self.addCleanup(websocket.close)
         return websocket
@@ -61,7 +75,6 @@ class DialCase(unittest.TestCase):
 
 
 class TestFailures(DialCase):
-
     def test_each_has_its_word_and_is_told_at_once(self):
         def after_head(*parts):
             def script(sock):
@@ -70,18 +83,21 @@ class TestFailures(DialCase):
                     sock.sendall(part)
                 if not parts[-1].endswith(b"\n"):
                     sock.close()
+
             return script
+
         garbage = b"SSH-2.0-OpenSSH_9.2\r\n\r\n"
         for why, script in [
-                ("http_status 403", http_answer("403 Forbidden")),
-                ("http_status 302", http_answer("302 Found")),
-                ("http_status 200", http_answer("200 OK")),
-                ("protocol", lambda sock: sock.sendall(garbage)),
-                ("protocol", after_head(switching_protocols(b"wrong"))),
-                ("protocol", after_head(b"HTTP/1.1 101 x\r\nSec-WebSocket-Protocol: \xff\r\n\r\n")),
-                ("protocol", after_head(b"HTTP/1.1 101 x\r\na: ", b"b" * 300_000, b"\n")),
-                ("closed", after_head(b"")),
-                ("closed", after_head(b"HTTP/1.1 101 Swi"))]:
+            ("http_status 403", http_answer("403 Forbidden")),
+            ("http_status 302", http_answer("302 Found")),
+            ("http_status 200", http_answer("200 OK")),
+            ("protocol", lambda sock: sock.sendall(garbage)),
+            ("protocol", after_head(switching_protocols(b"wrong"))),
+            ("protocol", after_head(b"HTTP/1.1 101 x\r\nSec-WebSocket-Protocol: \xff\r\n\r\n")),
+            ("protocol", after_head(b"HTTP/1.1 101 x\r\na: ", b"b" * 300_000, b"\n")),
+            ("closed", after_head(b"")),
+            ("closed", after_head(b"HTTP/1.1 101 Swi")),
+        ]:
             with self.subTest(why), raw_server(script) as (port, _):
                 begin = time.monotonic()
                 self.assert_fails(why, f"ws://127.0.0.1:{port}/", timeout=DEADLINE)
@@ -109,6 +125,7 @@ class TestFailures(DialCase):
     def test_a_name_that_does_not_resolve_is_dns(self):
         def getaddrinfo(*arguments, **options):
             raise socket.gaierror(socket.EAI_NONAME, "no")
+
         self.assert_fails("^dns$", "ws://a/", resolver=Resolver(getaddrinfo))
 
     def test_a_name_server_that_does_not_answer_takes_no_longer_than_the_timeout(self):
@@ -118,6 +135,7 @@ class TestFailures(DialCase):
             if not flags:
                 release.wait(DEADLINE)
             raise socket.gaierror(socket.EAI_NONAME, "no")
+
         begin = time.monotonic()
         self.assert_fails("^timeout$", "ws://a/", timeout=0.3, resolver=Resolver(getaddrinfo))
         self.assertLess(time.monotonic() - begin, 1.5)
@@ -126,29 +144,28 @@ class TestFailures(DialCase):
 
     def test_a_bundle_that_cannot_be_read_is_told_safely(self):
         with raw_server(mute) as (port, _):
-            self.assert_fails("error .no such file", f"wss://127.0.0.1:{port}/",
-                              ca_bundle="/nonexistent.pem")
+            self.assert_fails("error .no such file", f"wss://127.0.0.1:{port}/", ca_bundle="/nonexistent.pem")
 
     def test_the_words_are_the_checks_own_and_name_no_address(self):
         for error, words in [
-                (HandshakeRefused(403), "http_status 403"),
-                (RemoteProtocolError("Bad HTTP message"), "protocol (Bad HTTP message)"),
-                (UnicodeDecodeError("ascii", b"\xff", 0, 1, "x"), "protocol"),
-                (socket.gaierror(socket.EAI_AGAIN, "x"), "dns"),
-                (TimeoutError("out of time"), "timeout"),
-                (OSError(errno.ETIMEDOUT, "x"), "timeout"),
-                (OSError(errno.ECONNREFUSED, "x"), "refused"),
-                (OSError(errno.ECONNRESET, "x"), "closed"),
-                (OSError(errno.EHOSTUNREACH, "x"), "unreachable"),
-                (OSError(errno.ENETUNREACH, "x"), "unreachable"),
-                (OSError(errno.EACCES, "Permission denied"), "error (permission denied)"),
-                (ssl.SSLError(1, "x"), "tls (closed)")]:
+            (HandshakeRefused(403), "http_status 403"),
+            (RemoteProtocolError("Bad HTTP message"), "protocol (Bad HTTP message)"),
+            (UnicodeDecodeError("ascii", b"\xff", 0, 1, "x"), "protocol"),
+            (socket.gaierror(socket.EAI_AGAIN, "x"), "dns"),
+            (TimeoutError("out of time"), "timeout"),
+            (OSError(errno.ETIMEDOUT, "x"), "timeout"),
+            (OSError(errno.ECONNREFUSED, "x"), "refused"),
+            (OSError(errno.ECONNRESET, "x"), "closed"),
+            (OSError(errno.EHOSTUNREACH, "x"), "unreachable"),
+            (OSError(errno.ENETUNREACH, "x"), "unreachable"),
+            (OSError(errno.EACCES, "Permission denied"), "error (permission denied)"),
+            (ssl.SSLError(1, "x"), "tls (closed)"),
+        ]:
             with self.subTest(words):
                 self.assertEqual(reason(error), words)
 
 
 class TestAddresses(DialCase):
-
     def resolving_to(self, *addresses):
         real = socket.getaddrinfo
 
@@ -156,6 +173,7 @@ class TestAddresses(DialCase):
             if flags:
                 raise socket.gaierror(socket.EAI_NONAME, "a name")
             return [real(*address, type=type)[0] for address in addresses]
+
         return Resolver(getaddrinfo)
 
     def test_every_address_of_a_name_is_tried(self):
@@ -185,7 +203,6 @@ class TestAddresses(DialCase):
 
 
 class TestCancelling(DialCase):
-
     def test_a_dial_that_is_no_longer_wanted_ends_promptly_wherever_it_is(self):
         with raw_server(mute) as (port, _):
             for scheme in ("ws", "wss"):
@@ -193,17 +210,14 @@ class TestCancelling(DialCase):
                 threading.Timer(0.1, cancelled.set).start()
                 begin = time.monotonic()
                 with self.subTest(scheme), self.assertRaises(Cancelled):
-                    self.dial(f"{scheme}://127.0.0.1:{port}/", timeout=DEADLINE,
-                              cancelled=cancelled.is_set)
+                    self.dial(f"{scheme}://127.0.0.1:{port}/", timeout=DEADLINE, cancelled=cancelled.is_set)
                 self.assertLess(time.monotonic() - begin, 1)
 
 
 class TestHandshake(DialCase):
-
     def test_it_carries_host_with_port_the_query_and_credentials(self):
         heads = []
-        with raw_server(lambda sock: heads.append(read_head(sock))) as (port, _), \
-                self.assertRaises(DialFailed):
+        with raw_server(lambda sock: heads.append(read_head(sock))) as (port, _), self.assertRaises(DialFailed):
             self.dial(f"ws://Aladdin:open%20sesame@127.0.0.1:{port}/feed?a=b", timeout=0.2)
         lines = heads[0].decode().split("\r\n")
         self.assertEqual(lines[0], "GET /feed?a=b HTTP/1.1")
@@ -217,6 +231,7 @@ class TestHandshake(DialCase):
         def script(sock):
             sock.sendall(switching_protocols(accept_key(read_head(sock))))
             mute(sock)
+
         with raw_server(script, family=socket.AF_INET6, host="::1") as (port, _):
             self.assertTrue(self.dial(f"ws://[::1]:{port}/").connected)
 
@@ -224,6 +239,7 @@ class TestHandshake(DialCase):
         def script(sock):
             sock.sendall(switching_protocols(accept_key(read_head(sock))) + b"\x81\x05hello")
             mute(sock)
+
         with raw_server(script) as (port, _):
             self.dial(f"ws://127.0.0.1:{port}/")
             self.assertTrue(self.received.acquire(timeout=2))
@@ -233,6 +249,7 @@ class TestHandshake(DialCase):
         def script(sock):
             sock.sendall(switching_protocols(accept_key(read_head(sock))) + b"\x88\x02\x03\xe9")
             mute(sock)
+
         with raw_server(script) as (port, _):
             websocket = self.dial(f"ws://127.0.0.1:{port}/")
             self.assertTrue(self.ended.acquire(timeout=2))
@@ -240,7 +257,6 @@ class TestHandshake(DialCase):
 
 
 class TestTLS(DialCase):
-
     @classmethod
     def setUpClass(cls):
         cls.certificate = Certificate()
@@ -253,6 +269,7 @@ class TestTLS(DialCase):
             for size in sizes:
                 websocket.send("x" * size)
             read_all(websocket)
+
         with upstream(handler, tls=self.certificate.server_context) as port:
             self.dial(f"wss://localhost:{port}/", ca_bundle=self.certificate.path)
             for _ in sizes:
@@ -263,6 +280,7 @@ class TestTLS(DialCase):
         def handler(websocket):
             websocket.send("x" * 10_000)
             read_all(websocket)
+
         with upstream(handler, tls=self.certificate.server_context) as port:
             for _ in range(30):
                 websocket = self.dial(f"wss://127.0.0.1:{port}/", ca_bundle=self.certificate.path)
@@ -274,10 +292,15 @@ class TestTLS(DialCase):
     def test_a_certificate_of_nobody_we_trust_or_for_another_name_is_tls(self):
         def getaddrinfo(*arguments, **options):
             return socket.getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM)
+
         with upstream(read_all, tls=self.certificate.server_context) as port:
             self.assert_fails("^tls .*self-signed", f"wss://localhost:{port}/")
-            self.assert_fails("^tls .*mismatch", f"wss://127.0.0.2:{port}/",
-                              ca_bundle=self.certificate.path, resolver=Resolver(getaddrinfo))
+            self.assert_fails(
+                "^tls .*mismatch",
+                f"wss://127.0.0.2:{port}/",
+                ca_bundle=self.certificate.path,
+                resolver=Resolver(getaddrinfo),
+            )
 
     def test_a_peer_that_speaks_no_tls_is_tls(self):
         answer = b"HTTP/1.1 400 Bad Request\r\n\r\n"
@@ -286,7 +309,6 @@ class TestTLS(DialCase):
 
 
 class TestCycles(DialCase):
-
     def test_connecting_and_closing_leave_no_thread_and_no_descriptor(self):
         with upstream(read_all) as port:
             before = descriptors()

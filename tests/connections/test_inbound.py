@@ -18,13 +18,25 @@ from app.connections.inbound import Inbound, InboundSocket, refusal, serve
 from app.connections.registry import Registry
 from tests.connections.fakes import DEADLINE, LogLines
 from tests.connections.peers import (
-    PARAMETERS, descriptors, eventually, process, raw_server, read_head, threads_named, wsgi_like)
+    PARAMETERS,
+    descriptors,
+    eventually,
+    process,
+    raw_server,
+    read_head,
+    threads_named,
+    wsgi_like,
+)
 
 HANDSHAKE = {
-    "REQUEST_METHOD": "GET", "SERVER_PROTOCOL": "HTTP/1.1",
-    "HTTP_HOST": "a", "HTTP_UPGRADE": "websocket",
-    "HTTP_CONNECTION": "keep-alive, Upgrade", "HTTP_SEC_WEBSOCKET_VERSION": "13",
-    "HTTP_SEC_WEBSOCKET_KEY": "AAAAAAAAAAAAAAAAAAAAAA=="}
+    "REQUEST_METHOD": "GET",
+    "SERVER_PROTOCOL": "HTTP/1.1",
+    "HTTP_HOST": "a",
+    "HTTP_UPGRADE": "websocket",
+    "HTTP_CONNECTION": "keep-alive, Upgrade",
+    "HTTP_SEC_WEBSOCKET_VERSION": "13",
+    "HTTP_SEC_WEBSOCKET_KEY": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
 
 
 def frame(opcode, payload=b"", fin=True, rsv1=False):
@@ -45,8 +57,10 @@ class RawClient:
     def __init__(self, port, headers=""):
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
         key = base64.b64encode(os.urandom(16)).decode()
-        head = ("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{headers}\r\n")
+        head = (
+            "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{headers}\r\n"
+        )
         self.sock.sendall(head.encode())
         self.head = read_head(self.sock)
 
@@ -117,7 +131,6 @@ class InboundCase(unittest.TestCase):
 
 
 class TestRefusal(unittest.TestCase):
-
     def test_a_proper_handshake_is_not_refused(self):
         self.assertIsNone(refusal(HANDSHAKE))
         other_case = {"HTTP_UPGRADE": "WebSocket", "HTTP_CONNECTION": "upgrade"}
@@ -125,15 +138,20 @@ class TestRefusal(unittest.TestCase):
 
     def test_anything_else_gets_426_or_400(self):
         for status, change in [
-                (426, {"HTTP_UPGRADE": None}), (426, {"HTTP_UPGRADE": "h2c"}),
-                (426, {"HTTP_SEC_WEBSOCKET_VERSION": None}),
-                (426, {"HTTP_SEC_WEBSOCKET_VERSION": "8"}),
-                (400, {"HTTP_CONNECTION": None}), (400, {"HTTP_CONNECTION": "close"}),
-                (400, {"REQUEST_METHOD": "POST"}), (400, {"SERVER_PROTOCOL": "HTTP/1.0"}),
-                (400, {"HTTP_HOST": None}), (400, {"HTTP_SEC_WEBSOCKET_KEY": None}),
-                (400, {"HTTP_SEC_WEBSOCKET_KEY": "short"}),
-                (400, {"HTTP_SEC_WEBSOCKET_KEY": "ä" * 24}),
-                (400, {"HTTP_SEC_WEBSOCKET_KEY": "AAAA"})]:
+            (426, {"HTTP_UPGRADE": None}),
+            (426, {"HTTP_UPGRADE": "h2c"}),
+            (426, {"HTTP_SEC_WEBSOCKET_VERSION": None}),
+            (426, {"HTTP_SEC_WEBSOCKET_VERSION": "8"}),
+            (400, {"HTTP_CONNECTION": None}),
+            (400, {"HTTP_CONNECTION": "close"}),
+            (400, {"REQUEST_METHOD": "POST"}),
+            (400, {"SERVER_PROTOCOL": "HTTP/1.0"}),
+            (400, {"HTTP_HOST": None}),
+            (400, {"HTTP_SEC_WEBSOCKET_KEY": None}),
+            (400, {"HTTP_SEC_WEBSOCKET_KEY": "short"}),
+            (400, {"HTTP_SEC_WEBSOCKET_KEY": "ä" * 24}),
+            (400, {"HTTP_SEC_WEBSOCKET_KEY": "AAAA"}),
+        ]:
             environ = HANDSHAKE | change
             environ = {key: environ[key] for key in environ if environ[key] is not None}
             with self.subTest(change):
@@ -141,11 +159,11 @@ class TestRefusal(unittest.TestCase):
 
 
 class TestUpgrade(InboundCase):
-
     def test_messages_go_both_ways_whole(self):
         def echo(websocket):
             while True:
                 websocket.send(websocket.receive())
+
         self.handler = echo
         client = self.connect()
         for message in ("hello", b"\x00\xff", "ä" * 30_000, b"x" * 65_536, ""):
@@ -179,7 +197,7 @@ class TestUpgrade(InboundCase):
         ours, theirs = socket.socketpair()
         with ours, theirs:
             before = descriptors()
-            with self.assertRaises(Exception):
+            with self.assertRaises(Exception):  # noqa: B017
                 InboundSocket({"gunicorn.socket": ours, "HTTP_HOST": "a"}, ping_interval=1)
             self.assertEqual(descriptors(), before)
             ours.send(b"HTTP/1.1 400 Bad Request\r\n")
@@ -210,6 +228,7 @@ class TestUpgrade(InboundCase):
             self.host(environ)
             self.assertNotEqual(originals[0].fileno(), -1)
             self.assertEqual(originals[0].recv(1), b"")  # nothing to wait for when it is closed
+
         port, _ = self.stack.enter_context(raw_server(wsgi_like(host)))
         with connect(f"ws://127.0.0.1:{port}/", **PARAMETERS) as client:
             client.send("x")
@@ -217,26 +236,26 @@ class TestUpgrade(InboundCase):
 
 
 class TestMisbehaviour(InboundCase):
-
     def test_each_breach_ends_with_its_code_and_ends_the_one_connection(self):
         bystander = self.connect()
         bomb = zlib.compressobj(wbits=-15).compress(bytes(10_000_000))
         for code, data in [
-                (1009, frame(1, b"x" * 65_537)),
-                (1009, frame(1, b"x" * 10_000_000)),
-                (1009, b"".join(frame(0 if n else 1, b"x" * 10_000, fin=False) for n in range(7))),
-                (1007, frame(1, b"\xff\xfe")),
-                (1007, frame(1, b"\xc3", fin=False) + frame(0, b"(")),
-                (1002, frame(1, bomb, rsv1=True)),
-                (1002, frame(3, b"x")),
-                (1002, frame(0, b"x")),
-                (1002, b"\x81\x01x"),
-                (1002, frame(9, b"x", fin=False)),
-                (1002, frame(8, b"x")),
-                (1008, frame(9) * 5_000),
-                (1008, frame(10) * 5_000),
-                (1008, frame(1, b"x") * 5_000),
-                (1008, (frame(1, b"", fin=False) + frame(0)) * 2_000)]:
+            (1009, frame(1, b"x" * 65_537)),
+            (1009, frame(1, b"x" * 10_000_000)),
+            (1009, b"".join(frame(0 if n else 1, b"x" * 10_000, fin=False) for n in range(7))),
+            (1007, frame(1, b"\xff\xfe")),
+            (1007, frame(1, b"\xc3", fin=False) + frame(0, b"(")),
+            (1002, frame(1, bomb, rsv1=True)),
+            (1002, frame(3, b"x")),
+            (1002, frame(0, b"x")),
+            (1002, b"\x81\x01x"),
+            (1002, frame(9, b"x", fin=False)),
+            (1002, frame(8, b"x")),
+            (1008, frame(9) * 5_000),
+            (1008, frame(10) * 5_000),
+            (1008, frame(1, b"x") * 5_000),
+            (1008, (frame(1, b"", fin=False) + frame(0)) * 2_000),
+        ]:
             self.options["on_message"] = lambda message: None
             with self.subTest(code=code, begins=data[:4]):
                 client = self.raw()
@@ -286,6 +305,7 @@ class TestMisbehaviour(InboundCase):
     def test_a_message_callback_that_raises_ends_with_1011_and_is_logged(self):
         def on_message(message):
             raise SystemExit(3)
+
         self.options["on_message"] = on_message
         client = self.connect()
         client.send("x")
@@ -297,15 +317,14 @@ class TestMisbehaviour(InboundCase):
 
 
 class TestSending(InboundCase):
-
     def test_threads_that_send_at_once_do_not_interleave(self):
         def handler(websocket):
-            threads = [threading.Thread(target=websocket.send, args=(letter * 300_000,))
-                       for letter in "abcd"]
+            threads = [threading.Thread(target=websocket.send, args=(letter * 300_000,)) for letter in "abcd"]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join()
+
         self.handler = handler
         client = self.connect(max_size=None)
         messages = sorted(client.recv(DEADLINE) for _ in range(4))
@@ -315,6 +334,7 @@ class TestSending(InboundCase):
         def handler(websocket):
             websocket.send("x" * 3_000_000)
             websocket.receive()
+
         self.handler = handler
         client = self.raw()
         self.assertEqual(client._exactly(10), b"\x81\x7f" + struct.pack("!Q", 3_000_000))
@@ -345,6 +365,7 @@ class TestSending(InboundCase):
                 websocket.send("x")
             except ConnectionClosed as closed:
                 outcome.append(int(closed.reason))
+
         self.handler = handler
         self.connect().close(1001)
         self.assert_over()
@@ -352,7 +373,6 @@ class TestSending(InboundCase):
 
 
 class TestEnds(InboundCase):
-
     def test_a_handler_that_returns_ends_with_1000(self):
         self.handler = lambda websocket: websocket.send("bye")
         client = self.connect()
@@ -364,8 +384,10 @@ class TestEnds(InboundCase):
 
     def test_a_handler_that_raises_ends_with_1011_whatever_it_raises(self):
         for error in (RuntimeError("defect"), SystemExit(3), KeyboardInterrupt(), StopIteration()):
+
             def handler(websocket, error=error):
                 raise error
+
             self.handler = handler
             client = self.raw()
             self.assertEqual(client.close_code(), 1011)
@@ -383,6 +405,7 @@ class TestEnds(InboundCase):
                 websocket.receive()
             finally:
                 woken.append(time.monotonic())
+
         self.handler = handler
         clients = [self.connect() for _ in range(10)]
         eventually(lambda: len(self.registry.snapshot()) == 10)
@@ -392,8 +415,9 @@ class TestEnds(InboundCase):
         for client in clients:
             with self.assertRaises(ClientSawClose) as raised:
                 client.recv(DEADLINE)
-            self.assertEqual((raised.exception.rcvd.code, raised.exception.rcvd.reason),
-                             (1001, "the service is leaving"))
+            self.assertEqual(
+                (raised.exception.rcvd.code, raised.exception.rcvd.reason), (1001, "the service is leaving")
+            )
         eventually(lambda: len(woken) == 10)
         self.assertLess(max(woken) - begin, 1)
         self.assertEqual(threads_named("ws-reader"), [])
@@ -416,6 +440,7 @@ class TestEnds(InboundCase):
         def handler(websocket):
             sending.set()
             websocket.send("x" * 30_000_000)
+
         self.handler = handler
         self.raw()
         self.assertTrue(sending.wait(DEADLINE))
@@ -450,6 +475,7 @@ class TestEnds(InboundCase):
             with contextlib.suppress(OSError):
                 while not stop.is_set():
                     client.sock.sendall(frame(1, b"x" * 100) * 100)
+
         flooder = threading.Thread(target=flood)
         flooder.start()
         try:
@@ -465,8 +491,7 @@ class TestEnds(InboundCase):
         self.connect().close(1001, "away\nnow")
         self.assert_over()
         self.assertEqual(self.log.lines[0], "INFO client client-0 connected")
-        self.assertRegex(self.log.lines[1],
-                         r"^INFO client client-0 closed after \d+\.\d s: 1001 'away\\nnow'$")
+        self.assertRegex(self.log.lines[1], r"^INFO client client-0 closed after \d+\.\d s: 1001 'away\\nnow'$")
         self.assertEqual(len(self.log.lines), 2)
 
     def test_a_client_that_goes_without_a_word_is_a_warning(self):
@@ -476,7 +501,6 @@ class TestEnds(InboundCase):
 
 
 class TestRegistered(InboundCase):
-
     def test_it_is_in_the_registry_while_it_is_open_and_observers_hear_of_it(self):
         seen = []
         self.registry.subscribe(lambda each, state: seen.append((each.direction, state)))
@@ -489,8 +513,9 @@ class TestRegistered(InboundCase):
         client.close()
         self.assert_over()
         self.assertFalse(connection.is_healthy())
-        self.assertEqual(seen, [(Direction.INBOUND, State.CONNECTED),
-                                (Direction.INBOUND, State.CLOSED), (Direction.INBOUND, None)])
+        self.assertEqual(
+            seen, [(Direction.INBOUND, State.CONNECTED), (Direction.INBOUND, State.CLOSED), (Direction.INBOUND, None)]
+        )
 
     def test_an_id_taken_twice_ends_the_second_and_leaves_the_first(self):
         self.ids = iter([7, 7])
@@ -520,7 +545,6 @@ class TestRegistered(InboundCase):
 
 
 class TestDeadPeers(InboundCase):
-
     ping_interval = 0.3
 
     def test_a_client_that_answers_pings_stays(self):
@@ -549,6 +573,7 @@ class TestDeadPeers(InboundCase):
         def handler(websocket):
             while True:
                 websocket.send("x" * 100_000)
+
         self.handler = handler
         with process("client", self.port) as peer:
             eventually(lambda: self.registry.snapshot())
@@ -565,6 +590,7 @@ class TestDeadPeers(InboundCase):
             with contextlib.suppress(OSError):
                 while not stop.wait(0.02):
                     client.sock.sendall(frame(1, b"x"))
+
         talker = threading.Thread(target=talk)
         talker.start()
         try:
@@ -579,6 +605,7 @@ class TestDeadPeers(InboundCase):
         def on_message(message):
             threading.Event().wait(2.2 * self.ping_interval)
             handled.set()
+
         self.options["on_message"] = on_message
         self.connect().send("x")
         self.assertTrue(handled.wait(DEADLINE))
@@ -586,7 +613,6 @@ class TestDeadPeers(InboundCase):
 
 
 class TestCycles(InboundCase):
-
     def test_a_hundred_clients_leave_no_thread_and_no_descriptor(self):
         self.connect().close()
         self.assert_over()

@@ -11,7 +11,6 @@ def text(data, frame_finished=True, message_finished=True):
 
 
 class TestIntake(unittest.TestCase):
-
     def setUp(self):
         self.clock = ScriptedClock()
 
@@ -23,9 +22,7 @@ class TestIntake(unittest.TestCase):
         self.assertEqual(intake.take(BytesMessage(b"x")), b"x")
 
     def test_size_counts_in_bytes_and_over_all_parts(self):
-        for parts, fits in [
-                (["a" * 8], True), (["a" * 9], False),
-                (["ä" * 4], True), (["ä" * 4, "a"], False)]:
+        for parts, fits in [(["a" * 8], True), (["a" * 9], False), (["ä" * 4], True), (["ä" * 4, "a"], False)]:
             intake = Intake(8, None, self.clock)
             with self.subTest(parts=parts):
                 if fits:

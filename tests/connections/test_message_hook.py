@@ -4,7 +4,6 @@ from app.connections.message_hook import MessageHook
 
 
 class TestMessageHook(unittest.TestCase):
-
     def test_messages_are_counted_and_handed_on_with_the_name(self):
         seen = []
         hook = MessageHook("a", lambda name, message: seen.append((name, message)))
@@ -22,6 +21,7 @@ class TestMessageHook(unittest.TestCase):
         def handler(name, message):
             if message == "bad":
                 raise RuntimeError("handler")
+
         hook = MessageHook("a", handler)
         with self.assertLogs("app.connections.message_hook", "ERROR") as logs:
             for message in ("bad", "bad", "good", "bad", "bad"):

@@ -11,14 +11,14 @@ LOG = "app.connections.monitor"
 
 
 class MonitorCase(unittest.TestCase):
-
     def setUp(self):
         self.clock = ScriptedClock()
         self.wall_clock = ScriptedClock(5000.0)
         self.registry = Registry(inbound_cap=0)
         self.pool = FakePool()
-        self.monitor = Monitor(self.registry, interval=30.0, clock=self.clock,
-                               wall_clock=self.wall_clock, pool=self.pool)
+        self.monitor = Monitor(
+            self.registry, interval=30.0, clock=self.clock, wall_clock=self.wall_clock, pool=self.pool
+        )
 
     def add(self, name, *arguments, **options):
         connection = FakeConnection(name, *arguments, **options)
@@ -27,7 +27,6 @@ class MonitorCase(unittest.TestCase):
 
 
 class TestSweep(MonitorCase):
-
     def test_healthy_ones_are_left_alone(self):
         connection = self.add("a")
         self.monitor.sweep()
@@ -59,6 +58,7 @@ class TestSweep(MonitorCase):
     def test_observers_are_called_after_it_and_may_raise(self):
         def bad():
             raise RuntimeError("observer")
+
         seen = []
         self.monitor.subscribe(bad)
         self.monitor.subscribe(lambda: seen.append(self.monitor.sweeps))
@@ -86,7 +86,6 @@ class TestSweep(MonitorCase):
 
 
 class TestTurn(MonitorCase):
-
     def test_the_first_turn_sweeps_and_then_every_interval_does(self):
         pauses = []
         for advance in (0, 10, 20, 30):
@@ -127,6 +126,7 @@ class TestTurn(MonitorCase):
 
         def reconnect(cancelled):
             connection.due_at = self.clock.now + 4
+
         connection.reconnect = reconnect
         self.monitor.attempt(connection)
         self.assertEqual(self.monitor.turn(), 4)
@@ -144,6 +144,7 @@ class TestTurn(MonitorCase):
     def test_a_sweep_that_raises_is_logged_and_the_loop_goes_on(self):
         def broken():
             raise RuntimeError("defect")
+
         self.registry.snapshot = broken
         turns = []
 
@@ -152,6 +153,7 @@ class TestTurn(MonitorCase):
             self.clock.advance(seconds)
             if len(turns) == 3:
                 monitor.stop()
+
         monitor = Monitor(self.registry, clock=self.clock, wait=wait, pool=self.pool)
         with self.assertLogs(LOG, "ERROR") as logs:
             monitor.run()
@@ -160,7 +162,6 @@ class TestTurn(MonitorCase):
 
 
 class TestThread(MonitorCase):
-
     def test_it_is_overdue_when_it_was_never_started_has_ended_or_is_late(self):
         self.assertTrue(self.monitor.overdue())
         sleeping, wake = threading.Event(), threading.Event()
@@ -169,6 +170,7 @@ class TestThread(MonitorCase):
             sleeping.set()
             wake.wait(DEADLINE)
             raise SystemExit  # ends the thread without a word
+
         monitor = Monitor(self.registry, interval=30.0, clock=self.clock, wait=wait, pool=self.pool)
         monitor.start()
         self.assertTrue(sleeping.wait(DEADLINE))
@@ -228,6 +230,7 @@ class TestThread(MonitorCase):
                 with guard:
                     running -= 1
                 done.release()
+
         before = threading.active_count()
         monitor = Monitor(self.registry)
         for number in range(1000):

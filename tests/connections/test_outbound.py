@@ -24,7 +24,6 @@ class Hesitant(float):
 
 
 class OutboundCase(unittest.TestCase):
-
     def setUp(self):
         self.clock = ScriptedClock()
         self.wall_clock = ScriptedClock(5000.0)
@@ -34,8 +33,15 @@ class OutboundCase(unittest.TestCase):
 
     def outbound(self, *script, jitter=0.0, **backoff):
         self.dial = ScriptedDial(*script)
-        outbound = Outbound("a", self.dial, Backoff(**backoff), reconnects=self.tally,
-                            jitter=lambda: jitter, clock=self.clock, wall_clock=self.wall_clock)
+        outbound = Outbound(
+            "a",
+            self.dial,
+            Backoff(**backoff),
+            reconnects=self.tally,
+            jitter=lambda: jitter,
+            clock=self.clock,
+            wall_clock=self.wall_clock,
+        )
         outbound.observe(lambda connection, state: self.states.append(state))
         return outbound
 
@@ -48,7 +54,6 @@ class OutboundCase(unittest.TestCase):
 
 
 class TestSchedule(OutboundCase):
-
     def test_one_that_does_not_answer_is_dialled_at_0_to_4_times_the_base_then_after_a_rest(self):
         outbound = self.outbound(base=2.0, cooldown=100.0)
         with self.assertLogs(LOG, "ERROR") as logs:
@@ -65,8 +70,7 @@ class TestSchedule(OutboundCase):
 
     def test_waits_are_longer_by_at_most_a_fifth(self):
         outbound = self.outbound(jitter=1.0, cooldown=100.0)
-        self.assertEqual([self.wait_and_dial(outbound) for _ in range(6)],
-                         [0, 1.2, 2.4, 3.6, 4.8, 120])
+        self.assertEqual([self.wait_and_dial(outbound) for _ in range(6)], [0, 1.2, 2.4, 3.6, 4.8, 120])
 
     def test_a_peer_that_accepts_and_drops_is_dialled_on_the_same_schedule(self):
         sockets = [FakeSocket() for _ in range(6)]
@@ -113,7 +117,6 @@ class TestSchedule(OutboundCase):
 
 
 class TestTransitions(OutboundCase):
-
     def test_it_is_due_from_the_start_and_not_healthy_before_it_is_connected(self):
         outbound = self.outbound(FakeSocket())
         self.assertEqual((outbound.state, outbound.due), (State.CONNECTING, self.clock.now))
@@ -160,8 +163,9 @@ class TestTransitions(OutboundCase):
                 raise DialFailed("refused")
             return socket
 
-        outbound = Outbound("a", dial, Backoff(base=0.0, max_attempts=3, cooldown=1e-9),
-                            clock=lambda: Hesitant(time.monotonic()))
+        outbound = Outbound(
+            "a", dial, Backoff(base=0.0, max_attempts=3, cooldown=1e-9), clock=lambda: Hesitant(time.monotonic())
+        )
 
         def reconnect():
             while not done.is_set():
@@ -171,6 +175,7 @@ class TestTransitions(OutboundCase):
             while not done.is_set():
                 if (socket := outbound._socket) is not None:
                     outbound.lost(socket)
+
         self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
         sys.setswitchinterval(1e-5)  # threads change over in the middle of everything
         threads = [threading.Thread(target=reconnect) for _ in range(16)]
@@ -278,7 +283,6 @@ class TestTransitions(OutboundCase):
 
 
 class TestLog(OutboundCase):
-
     def test_each_transition_is_one_line_and_a_failure_that_changes_nothing_is_none(self):
         sockets = [FakeSocket(), FakeSocket()]
         outbound = self.outbound(*[DialFailed("refused")] * 3, sockets[0], sockets[1])
@@ -290,12 +294,16 @@ class TestLog(OutboundCase):
             outbound.reconnect()
             outbound.close()
         lines = [f"{record.levelname} {record.getMessage()}" for record in logs.records]
-        self.assertEqual(lines, [
-            "WARNING upstream a not reached, attempt 1: refused",
-            "INFO upstream a connected after 6.0 s and 3 failed attempts",
-            "WARNING upstream a lost after 20.0 s: 1006 'gone'",
-            "INFO upstream a connected after 0.0 s and 0 failed attempts",
-            "INFO upstream a closed"])
+        self.assertEqual(
+            lines,
+            [
+                "WARNING upstream a not reached, attempt 1: refused",
+                "INFO upstream a connected after 6.0 s and 3 failed attempts",
+                "WARNING upstream a lost after 20.0 s: 1006 'gone'",
+                "INFO upstream a connected after 0.0 s and 0 failed attempts",
+                "INFO upstream a closed",
+            ],
+        )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from tests.connections.fakes import DEADLINE, FakeConnection
 
 
 class TestMap(unittest.TestCase):
-
     def setUp(self):
         self.registry = Registry(inbound_cap=2)
 
@@ -49,15 +48,22 @@ class TestMap(unittest.TestCase):
         failed.enter(State.FAILED)
         self.registry.reserve()
         self.registry.refused.count("origin")
-        self.assertEqual(self.registry.counts(), {
-            (Direction.OUTBOUND, State.CONNECTED): 1, (Direction.INBOUND, State.CONNECTED): 1,
-            (Direction.OUTBOUND, State.FAILED): 1})
+        self.assertEqual(
+            self.registry.counts(),
+            {
+                (Direction.OUTBOUND, State.CONNECTED): 1,
+                (Direction.INBOUND, State.CONNECTED): 1,
+                (Direction.OUTBOUND, State.FAILED): 1,
+            },
+        )
         facts = self.registry.facts()
-        self.assertEqual(facts["by_state"], {
-            "connecting": 0, "connected": 2, "reconnecting": 0, "failed": 1, "closed": 0})
-        self.assertEqual([(each["id"], each["state"], each["attempts"])
-                          for each in facts["outbound"]],
-                         [("a", "connected", 0), ("c", "failed", 0)])
+        self.assertEqual(
+            facts["by_state"], {"connecting": 0, "connected": 2, "reconnecting": 0, "failed": 1, "closed": 0}
+        )
+        self.assertEqual(
+            [(each["id"], each["state"], each["attempts"]) for each in facts["outbound"]],
+            [("a", "connected", 0), ("c", "failed", 0)],
+        )
         self.assertEqual(facts["outbound"][1]["since"], failed.since)
         self.assertEqual(facts["inbound"], {"open": 1, "cap": 2, "refused": 1})
 
@@ -73,7 +79,6 @@ class TestMap(unittest.TestCase):
 
 
 class TestPlaces(unittest.TestCase):
-
     def test_the_next_after_the_cap_is_refused_and_counted(self):
         registry = Registry(inbound_cap=2)
         self.assertEqual([registry.reserve() for _ in range(3)], [True, True, False])
@@ -101,6 +106,7 @@ class TestPlaces(unittest.TestCase):
                     with guard:
                         inside -= 1
                     registry.release()
+
         threads = [threading.Thread(target=visit) for _ in range(12)]
         for thread in threads:
             thread.start()
@@ -111,7 +117,6 @@ class TestPlaces(unittest.TestCase):
 
 
 class TestClosing(unittest.TestCase):
-
     def test_all_are_closed_first_and_then_waited_for_in_one_budget(self):
         registry = Registry(inbound_cap=0)
         order = []
@@ -123,6 +128,7 @@ class TestClosing(unittest.TestCase):
 
             def finish(self, timeout):
                 order.append(("finish", self.id, timeout))
+
         for name in "ab":
             registry.add(name, Recorded(name))
         registry.close_all(1001, timeout=0.5)
@@ -159,6 +165,7 @@ class TestClosing(unittest.TestCase):
             def close():
                 start.wait(DEADLINE)
                 registry.close_all()
+
             threads = [threading.Thread(target=add, args=(first,)) for first in range(8)]
             threads.append(threading.Thread(target=close))
             for thread in threads:
@@ -183,6 +190,7 @@ class TestClosing(unittest.TestCase):
                     won.append(number)
                 except DuplicateId:
                     pass
+
         threads = [threading.Thread(target=add) for _ in range(16)]
         for thread in threads:
             thread.start()
@@ -192,7 +200,6 @@ class TestClosing(unittest.TestCase):
 
 
 class TestObservers(unittest.TestCase):
-
     def setUp(self):
         self.registry = Registry(inbound_cap=0)
         self.seen = []
@@ -204,13 +211,12 @@ class TestObservers(unittest.TestCase):
         connection.enter(State.RECONNECTING)
         self.registry.remove("a")
         self.registry.remove("a")
-        self.assertEqual(self.seen, [("a", State.CONNECTED), ("a", State.RECONNECTING),
-                                     ("a", None)])
+        self.assertEqual(self.seen, [("a", State.CONNECTED), ("a", State.RECONNECTING), ("a", None)])
 
     def test_they_are_called_outside_every_lock(self):
         def observer(connection, state):
-            self.seen.append((len(self.registry.snapshot()), connection.state,
-                              connection._lock.locked()))
+            self.seen.append((len(self.registry.snapshot()), connection.state, connection._lock.locked()))
+
         self.registry.subscribe(observer)
         connection = FakeConnection("a")
         self.registry.add("a", connection)
@@ -220,6 +226,7 @@ class TestObservers(unittest.TestCase):
     def test_one_that_raises_is_logged_and_the_next_still_hears(self):
         def bad(connection, state):
             raise RuntimeError("observer")
+
         self.registry.subscribe(bad)
         self.registry.subscribe(lambda connection, state: self.seen.append(state))
         with self.assertLogs("app.connections.registry", "ERROR"):

@@ -30,7 +30,6 @@ class HangingLookup:
 
 
 class TestResolver(unittest.TestCase):
-
     def test_digits_need_no_thread(self):
         resolver = Resolver()
         for host in ("127.0.0.1", "::1"):

@@ -47,7 +47,6 @@ TEXT, BINARY, CLOSE, PING = b"\x81", b"\x82", b"\x88", b"\x89"
 
 
 class TestSender(unittest.TestCase):
-
     def setUp(self):
         self.sender = BareSender()
         self.wire = self.sender.sock
@@ -119,12 +118,12 @@ class TestSender(unittest.TestCase):
 
 
 class TestCause(unittest.TestCase):
-
     def test_it_is_the_systems_words_or_the_exceptions(self):
         for error, words in [
-                (ConnectionResetError(104, "Connection reset by peer"), "connection reset by peer"),
-                (TimeoutError("the peer takes nothing"), "the peer takes nothing"),
-                (OSError(), "OSError")]:
+            (ConnectionResetError(104, "Connection reset by peer"), "connection reset by peer"),
+            (TimeoutError("the peer takes nothing"), "the peer takes nothing"),
+            (OSError(), "OSError"),
+        ]:
             with self.subTest(words):
                 self.assertEqual(cause(error), words)
 

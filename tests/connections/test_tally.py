@@ -5,7 +5,6 @@ from app.connections.tally import Tally
 
 
 class TestTally(unittest.TestCase):
-
     def test_names_given_at_the_start_are_there_as_zero(self):
         tally = Tally("success", "failure")
         tally.count("failure")
@@ -19,8 +18,7 @@ class TestTally(unittest.TestCase):
 
     def test_no_count_of_many_threads_is_lost(self):
         tally = Tally()
-        threads = [threading.Thread(target=lambda: [tally.count("a") for _ in range(1000)])
-                   for _ in range(8)]
+        threads = [threading.Thread(target=lambda: [tally.count("a") for _ in range(1000)]) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:

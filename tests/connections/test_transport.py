@@ -8,8 +8,7 @@ from simple_websocket import ConnectionClosed
 from app.connections.dialler import Dialler
 from app.connections.target import Target
 from tests.connections.fakes import DEADLINE
-from tests.connections.peers import (
-    Certificate, eventually, process, read_all, resident_bytes, threads_named, upstream)
+from tests.connections.peers import Certificate, eventually, process, read_all, resident_bytes, threads_named, upstream
 
 
 class TransportCase(unittest.TestCase):
@@ -24,26 +23,29 @@ class TransportCase(unittest.TestCase):
         self.messages.append(message)
         self.received.release()
 
-    def dial(self, port, ping_interval=5.0, on_message=None, keep_messages=True, scheme="ws",
-             **options):
+    def dial(self, port, ping_interval=5.0, on_message=None, keep_messages=True, scheme="ws", **options):
         dialler = Dialler(timeout=DEADLINE, ping_interval=ping_interval, **options)
         websocket = dialler.dial(
-            Target.parse(f"{scheme}://127.0.0.1:{port}/"), name="upstream-test",
-            keep_messages=keep_messages, on_message=on_message or self.on_message,
-            on_end=lambda websocket: self.ended.set(), cancelled=lambda: False)
+            Target.parse(f"{scheme}://127.0.0.1:{port}/"),
+            name="upstream-test",
+            keep_messages=keep_messages,
+            on_message=on_message or self.on_message,
+            on_end=lambda websocket: self.ended.set(),
+            cancelled=lambda: False,
+        )
         self.addCleanup(websocket.finish, 1)
         self.addCleanup(websocket.close)
         return websocket
 
 
 class TestClosing(TransportCase):
-
     def test_a_close_frame_is_answered_and_its_code_and_words_are_kept(self):
         codes = []
 
         def handler(websocket):
             websocket.close(4001, "enough\n")
             codes.append((websocket.close_code, websocket.close_reason))
+
         with upstream(handler) as port:
             websocket = self.dial(port)
             self.assertTrue(self.ended.wait(DEADLINE))
@@ -58,6 +60,7 @@ class TestClosing(TransportCase):
         def handler(websocket):
             read_all(websocket)
             codes.append(websocket.close_code)
+
         with upstream(handler) as port:
             websocket = self.dial(port)
             self.assertEqual([websocket.close(1001), websocket.close(1001)], [True, False])
@@ -74,6 +77,7 @@ class TestClosing(TransportCase):
                 websocket.receive()
             except ConnectionClosed as closed:
                 outcome.append(int(closed.reason))
+
         with upstream(read_all) as port:
             websocket = self.dial(port)
             thread = threading.Thread(target=wait)
@@ -89,6 +93,7 @@ class TestClosing(TransportCase):
             websocket.close()
             websocket.finish()
             done.set()
+
         with upstream(lambda server: (server.recv(), server.send("x"), read_all(server))) as port:
             websocket = self.dial(port, on_message=on_message)
             websocket.send("go")
@@ -100,6 +105,7 @@ class TestClosing(TransportCase):
             websocket.send("x" * 5000)
             read_all(websocket)
             codes.append(websocket.close_code)
+
         for keep, code in ((True, 1009), (False, 1000)):
             codes = []
             with self.subTest(keep=keep), upstream(handler) as port:
@@ -113,7 +119,6 @@ class TestClosing(TransportCase):
 
 
 class TestDeadPeers(TransportCase):
-
     def test_an_upstream_that_is_stopped_is_noticed_within_two_ping_intervals(self):
         with process("upstream") as peer:
             websocket = self.dial(int(peer.said), ping_interval=0.3)
@@ -143,6 +148,7 @@ class TestDeadPeers(TransportCase):
 
     def test_one_that_is_busy_sending_is_not_taken_for_dead(self):
         """Its pong stands behind its messages, and each takes us long."""
+
         def handler(websocket):
             for _ in range(20):
                 websocket.send("x" * 200_000)
@@ -151,6 +157,7 @@ class TestDeadPeers(TransportCase):
         def slow(message):
             threading.Event().wait(0.05)
             self.on_message(message)
+
         with upstream(handler) as port:
             websocket = self.dial(port, ping_interval=0.1, on_message=slow)
             for _ in range(20):
@@ -169,12 +176,12 @@ class TestDeadPeers(TransportCase):
 
 
 class TestFlood(TransportCase):
-
     def test_what_is_not_kept_does_not_grow(self):
         def handler(websocket):
             for _ in range(100):
                 websocket.send("x" * 100_000)
             read_all(websocket)
+
         with upstream(handler) as port:
             before = resident_bytes()
             self.dial(port, keep_messages=False)

@@ -1,4 +1,5 @@
 import contextlib
+import itertools
 import signal
 import socket
 import threading
@@ -17,7 +18,15 @@ from app.connections.tally import Tally
 from app.connections.upstreams import create_upstreams
 from tests.connections.fakes import DEADLINE, LogLines
 from tests.connections.peers import (
-    eventually, http_answer, mute, process, raw_server, read_all, threads_named, upstream)
+    eventually,
+    http_answer,
+    mute,
+    process,
+    raw_server,
+    read_all,
+    threads_named,
+    upstream,
+)
 
 
 def closed_port():
@@ -48,14 +57,12 @@ class UpstreamsCase(unittest.TestCase):
         """Until the connections have been through `states`, and nothing else."""
         with self.changed:
             self.changed.wait_for(lambda: len(self.states) >= len(states), within)
-            self.assertEqual(self.states[:len(states)], list(states))
+            self.assertEqual(self.states[: len(states)], list(states))
 
-    def start(self, *urls, on_message=None, timeout=2.0, ping_interval=5.0, resolver=None,
-              **backoff):
+    def start(self, *urls, on_message=None, timeout=2.0, ping_interval=5.0, resolver=None, **backoff):
         dialler = Dialler(timeout=timeout, ping_interval=ping_interval, resolver=resolver)
         named = [(f"u{number}", url) for number, url in enumerate(urls)]
-        upstreams = create_upstreams(named, dialler, Backoff(**backoff), reconnects=self.tally,
-                                     on_message=on_message)
+        upstreams = create_upstreams(named, dialler, Backoff(**backoff), reconnects=self.tally, on_message=on_message)
         for connection in upstreams:
             self.registry.add(connection.id, connection)
         self.monitor.start()
@@ -63,20 +70,17 @@ class UpstreamsCase(unittest.TestCase):
 
 
 class TestCreating(unittest.TestCase):
-
     def test_a_bad_url_is_told_by_the_upstreams_name_only(self):
         with self.assertRaises(ValueError) as raised:
-            create_upstreams([("feed", "http://user:secret@a/")],
-                             Dialler(timeout=1, ping_interval=1), Backoff())
+            create_upstreams([("feed", "http://user:secret@a/")], Dialler(timeout=1, ping_interval=1), Backoff())
         self.assertIn("upstream feed", str(raised.exception))
         self.assertNotIn("secret", str(raised.exception))
 
 
 class TestReconnecting(UpstreamsCase):
-
     def assert_schedule(self, times, base):
         """0, 1, 2, 3, 4 x base apart, plus a fifth and what a busy machine adds."""
-        waits = [after - before for before, after in zip(times, times[1:])]
+        waits = [after - before for before, after in itertools.pairwise(times)]
         for number, wait in enumerate(waits, 1):
             self.assertGreaterEqual(wait, number * base * 0.98)
             self.assertLess(wait, number * base * 1.2 + 0.25)
@@ -89,8 +93,9 @@ class TestReconnecting(UpstreamsCase):
         self.assert_schedule(times[:5], 0.1)
         self.assertTrue(0.48 < times[5] - times[4] < 0.6 + 0.25)
         errors = [line for line in self.log.lines if line.startswith("ERROR")]
-        self.assertEqual(errors, ["ERROR upstream u0: max reconnection attempts reached "
-                                  "(5, last: http_status 503), next in 0.5 s"])
+        self.assertEqual(
+            errors, ["ERROR upstream u0: max reconnection attempts reached (5, last: http_status 503), next in 0.5 s"]
+        )
         self.assertEqual(self.tally.snapshot()["gave_up"], 1)
 
     def test_one_that_accepts_and_drops_is_dialled_on_the_same_schedule(self):
@@ -98,6 +103,7 @@ class TestReconnecting(UpstreamsCase):
 
         def handler(websocket):
             times.append(time.monotonic())
+
         with upstream(handler) as port:
             self.start(f"ws://127.0.0.1:{port}/", base=0.1, cooldown=0)
             eventually(lambda: self.states and self.states[-1] is State.FAILED)
@@ -114,8 +120,7 @@ class TestReconnecting(UpstreamsCase):
             self.wait_for(State.CONNECTING, State.CONNECTED, State.RECONNECTING, within=2)
             peer.wait(DEADLINE)  # its port is free
             with upstream(read_all, port=port):
-                self.wait_for(State.CONNECTING, State.CONNECTED, State.RECONNECTING,
-                              State.CONNECTED, within=3)
+                self.wait_for(State.CONNECTING, State.CONNECTED, State.RECONNECTING, State.CONNECTED, within=3)
                 self.assertTrue(connection.is_healthy())
                 self.registry.close_all()
 
@@ -133,6 +138,7 @@ class TestReconnecting(UpstreamsCase):
         def handler(websocket):
             with contextlib.suppress(ConnectionClosed):
                 websocket.recv()
+
         with upstream(handler) as port:
             connection = self.start(f"ws://127.0.0.1:{port}/", base=0.05)
             self.wait_for(State.CONNECTING, State.CONNECTED)
@@ -153,13 +159,13 @@ class TestReconnecting(UpstreamsCase):
             nonlocal most
             most = max(most, threading.active_count())
             return self.registry.facts()["by_state"]["failed"] == 1000
+
         eventually(all_failed, within=30)
         self.assertLessEqual(most, before + 5)
         self.assertEqual(self.tally.snapshot(), {"failure": 2000, "gave_up": 1000})
 
 
 class TestMessages(UpstreamsCase):
-
     def test_they_are_handed_to_the_handler_and_counted(self):
         seen, done = [], threading.Event()
 
@@ -172,6 +178,7 @@ class TestMessages(UpstreamsCase):
             websocket.send("one")
             websocket.send(b"two")
             read_all(websocket)
+
         with upstream(handler) as port:
             connection = self.start(f"ws://127.0.0.1:{port}/", on_message=on_message)
             self.assertTrue(done.wait(DEADLINE))
@@ -194,6 +201,7 @@ class TestMessages(UpstreamsCase):
     def test_a_handler_that_raises_is_logged_and_harmless(self):
         def bad(name, message):
             raise RuntimeError("handler")
+
         with upstream(self.fifty_messages) as port:
             connection = self.start(f"ws://127.0.0.1:{port}/", on_message=bad)
             eventually(lambda: connection.messages == 50 and connection.is_healthy())
@@ -202,7 +210,6 @@ class TestMessages(UpstreamsCase):
 
 
 class TestLeaving(UpstreamsCase):
-
     def assert_stops_promptly(self, monitor_first):
         begin = time.monotonic()
         if monitor_first:
@@ -224,14 +231,21 @@ class TestLeaving(UpstreamsCase):
             if host == "hanging" and not options.get("flags"):
                 release.wait(DEADLINE)
             return real(host, *arguments, **options)
+
         for monitor_first in (True, False):
             self.registry, self.states = Registry(inbound_cap=0), []
             self.registry.subscribe(self.observe)
             self.monitor = Monitor(self.registry)
             with self.subTest(monitor_first=monitor_first), raw_server(mute) as (port, times):
-                self.start(f"ws://127.0.0.1:{port}/", f"wss://127.0.0.1:{port}/", "ws://hanging/",
-                           f"ws://127.0.0.1:{closed_port()}/", base=5, timeout=30,
-                           resolver=Resolver(getaddrinfo))
+                self.start(
+                    f"ws://127.0.0.1:{port}/",
+                    f"wss://127.0.0.1:{port}/",
+                    "ws://hanging/",
+                    f"ws://127.0.0.1:{closed_port()}/",
+                    base=5,
+                    timeout=30,
+                    resolver=Resolver(getaddrinfo),
+                )
                 eventually(lambda: len(times) == 2 and threads_named("resolve"))
                 self.assert_stops_promptly(monitor_first)
 
@@ -241,6 +255,7 @@ class TestLeaving(UpstreamsCase):
         def handler(websocket):
             read_all(websocket)
             codes.append(websocket.close_code)
+
         with upstream(handler) as port:
             self.start(*[f"ws://127.0.0.1:{port}/"] * 3)
             self.wait_for(*[State.CONNECTING] * 3)
@@ -251,15 +266,16 @@ class TestLeaving(UpstreamsCase):
 
 
 class TestSecrets(UpstreamsCase):
-
     def test_no_line_shows_credentials_or_a_query(self):
-        with upstream(lambda websocket: None) as accepts, \
-                raw_server(http_answer("403 secret")) as (refuses, _):
-            self.start(f"ws://secret:secret@127.0.0.1:{accepts}/secret?token=secret",
-                       f"ws://secret:secret@127.0.0.1:{refuses}/?token=secret",
-                       f"wss://secret:secret@127.0.0.1:{accepts}/?token=secret",
-                       f"ws://secret:secret@127.0.0.1:{closed_port()}/?token=secret",
-                       base=0.01, cooldown=0)
+        with upstream(lambda websocket: None) as accepts, raw_server(http_answer("403 secret")) as (refuses, _):
+            self.start(
+                f"ws://secret:secret@127.0.0.1:{accepts}/secret?token=secret",
+                f"ws://secret:secret@127.0.0.1:{refuses}/?token=secret",
+                f"wss://secret:secret@127.0.0.1:{accepts}/?token=secret",
+                f"ws://secret:secret@127.0.0.1:{closed_port()}/?token=secret",
+                base=0.01,
+                cooldown=0,
+            )
             eventually(lambda: self.registry.facts()["by_state"]["failed"] == 4)
         self.assertGreater(len(self.log.lines), 8)
         self.assertNotIn("secret", "\n".join(self.log.lines))

@@ -10,7 +10,6 @@ from tests.connections.peers import Certificate
 
 
 class WireCase(unittest.TestCase):
-
     def pair(self, stall=DEADLINE):
         """A wire and the other end of its socket."""
         ours, theirs = socket.socketpair()
@@ -28,6 +27,7 @@ class WireCase(unittest.TestCase):
                 outcome.append(function(*arguments))
             except Exception as error:
                 outcome.append(error)
+
         thread = threading.Thread(target=run)
         thread.start()
         self.addCleanup(thread.join, DEADLINE)
@@ -35,7 +35,6 @@ class WireCase(unittest.TestCase):
 
 
 class TestSend(WireCase):
-
     def test_all_is_sent_also_to_a_peer_that_takes_little_at_a_time(self):
         wire, theirs = self.pair()
         data = bytes(range(256)) * 20_000
@@ -69,7 +68,6 @@ class TestSend(WireCase):
 
 
 class TestReceive(WireCase):
-
     def test_what_is_there_the_end_and_nothing_are_told_apart(self):
         wire, theirs = self.pair()
         self.assertIsNone(wire.recv(100, 0))
@@ -110,7 +108,6 @@ class TestReceive(WireCase):
 
 
 class TestTLS(WireCase):
-
     @classmethod
     def setUpClass(cls):
         cls.certificate = Certificate()
@@ -119,8 +116,7 @@ class TestTLS(WireCase):
     def test_both_directions_at_once_are_whole_and_in_order(self):
         ours, theirs = socket.socketpair()
         client = ssl.create_default_context(cafile=self.certificate.path)
-        server, thread = self.in_thread(
-            lambda: self.certificate.server_context.wrap_socket(theirs, server_side=True))
+        server, thread = self.in_thread(lambda: self.certificate.server_context.wrap_socket(theirs, server_side=True))
         left = Wire(client.wrap_socket(ours, server_hostname="localhost"), DEADLINE)
         thread.join(DEADLINE)
         right = Wire(server[0], DEADLINE)
@@ -133,8 +129,13 @@ class TestTLS(WireCase):
             while len(received) < len(data):
                 received += wire.recv(65536, DEADLINE) or b""
             return bytes(received)
-        work = [self.in_thread(left.send, data), self.in_thread(right.send, data),
-                self.in_thread(read, left), self.in_thread(read, right)]
+
+        work = [
+            self.in_thread(left.send, data),
+            self.in_thread(right.send, data),
+            self.in_thread(read, left),
+            self.in_thread(read, right),
+        ]
         for _, thread in work:
             thread.join(DEADLINE)
         self.assertEqual([outcome[0] for outcome, _ in work], [None, None, data, data])
@@ -144,7 +145,6 @@ class TestTLS(WireCase):
 
 
 class TestTune(unittest.TestCase):
-
     def test_the_kernel_gives_up_after_two_ping_intervals(self):
         with socket.socket() as sock:
             tune(sock, 0.25)

@@ -20,8 +20,13 @@ def docker(*arguments, timeout=120, **environment):
     """The standard output of a docker command; AssertionError with its complaint if it fails."""
     inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
     ran = subprocess.run(
-        ["docker", *arguments], cwd=ROOT, env=inherited | environment, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=timeout,
+        ["docker", *arguments],
+        cwd=ROOT,
+        env=inherited | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
     )
     if ran.returncode:
         raise AssertionError(f"docker {' '.join(arguments)}: {ran.stderr or ran.stdout}")
@@ -61,8 +66,9 @@ class Project:
 
     def up(self, *services):
         """Build, start, and wait until all of them are healthy, or just there if they are named."""
-        self.compose("up", "--build", "--quiet-pull", *(("-d", *services) if services else ("--wait",)),
-                     timeout=BUILD_SECONDS)
+        self.compose(
+            "up", "--build", "--quiet-pull", *(("-d", *services) if services else ("--wait",)), timeout=BUILD_SECONDS
+        )
 
     def down(self):
         self.compose("down", "--volumes", "--rmi", "local", "--remove-orphans", "--timeout", "5")

@@ -54,7 +54,8 @@ class ComposeTest(unittest.TestCase):
         """bin/check-server-health.sh: its exit status and what it prints."""
         ran = subprocess.run(
             [ROOT / "bin/check-server-health.sh", "-u", f"http://{self.project.address}/health"],
-            capture_output=True, text=True,
+            capture_output=True,
+            text=True,
         )
         return ran.returncode, ran.stdout
 
@@ -99,6 +100,7 @@ class ComposeTest(unittest.TestCase):
         address = self.project.address
         began = time.monotonic()
         with subprocess.Popen(["docker", "stop", container], stdout=subprocess.DEVNULL):
+
             def draining():
                 return requests.get(f"http://{address}/health/ready", timeout=5).status_code == 503
 

@@ -38,10 +38,20 @@ class ImageTest(unittest.TestCase):
 
     def test_it_holds_the_service_and_no_tools_tests_or_caches(self):
         told = docker("run", "--rm", "--entrypoint", "python", self.image, "-c", CONTENTS)
-        self.assertEqual(json.loads(told), {
-            "uid": 10001, "srv": ["app"], "unreadable": [], "writable": [], "tests": [], "installers": [],
-            "compilers": [], "caches": [], "wget": "/usr/bin/wget",
-        })
+        self.assertEqual(
+            json.loads(told),
+            {
+                "uid": 10001,
+                "srv": ["app"],
+                "unreadable": [],
+                "writable": [],
+                "tests": [],
+                "installers": [],
+                "compilers": [],
+                "caches": [],
+                "wget": "/usr/bin/wget",
+            },
+        )
 
     def test_its_user_is_a_number_and_not_root(self):
         self.assertRegex(self.config["User"], r"\A[1-9]\d*:[1-9]\d*\Z")
@@ -67,8 +77,17 @@ class ImageTest(unittest.TestCase):
 
     def test_the_health_check_follows_port_and_path(self):
         container = docker(
-            "run", "--detach", "--env", "PORT=9090", "--env", "HEALTHCHECK_PATH=/health/live",
-            "--health-interval", "1s", "--health-start-period", "0s", self.image,
+            "run",
+            "--detach",
+            "--env",
+            "PORT=9090",
+            "--env",
+            "HEALTHCHECK_PATH=/health/live",
+            "--health-interval",
+            "1s",
+            "--health-start-period",
+            "0s",
+            self.image,
         )
         self.addCleanup(docker, "rm", "--force", "--volumes", container)
         eventually(lambda: inspect(container)["State"]["Health"]["Status"] == "healthy", 30)

@@ -129,7 +129,7 @@ class AlertsTest(unittest.TestCase):
         for test in yaml.safe_load((DOCS / "alerts.test.yml").read_text())["tests"]:
             for case in test["alert_rule_test"]:
                 shown[case["alertname"]].add(bool(case["exp_alerts"]))
-        self.assertEqual(shown, dict.fromkeys(alerts(), {False, True}))
+        self.assertEqual(shown, {key: {False, True} for key in alerts()})
 
     def test_each_says_what_and_what_to_do_and_how_urgent_it_is(self):
         for name, rule in alerts().items():

@@ -134,7 +134,8 @@ class ContainersTest(Folder):
         self.assertLess(container["readinessProbe"]["periodSeconds"], Settings.load({}).drain_seconds)
         labels = pod["metadata"]["labels"]
         selectors = [
-            deployment["spec"]["selector"]["matchLabels"], service["spec"]["selector"],
+            deployment["spec"]["selector"]["matchLabels"],
+            service["spec"]["selector"],
             budget["spec"]["selector"]["matchLabels"],
             pod["spec"]["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"],
         ]
@@ -204,15 +205,19 @@ class ProgramsTest(Folder):
             for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
         included = self.write("nginx.conf", contents).rename(self.folder / "included.conf")
-        return self.write("nginx.conf", (
-            f"daemon off; worker_processes 1; pid {self.folder}/pid; error_log stderr warn; events {{}}\n"
-            f"http {{ access_log off; {temp} include {included}; }}\n"
-        ))
+        return self.write(
+            "nginx.conf",
+            (
+                f"daemon off; worker_processes 1; pid {self.folder}/pid; error_log stderr warn; events {{}}\n"
+                f"http {{ access_log off; {temp} include {included}; }}\n"
+            ),
+        )
 
     def assert_passes(self, port, *command):
         """What a browser does works through the proxy that `command` runs in front of an unhealthy service."""
         proxy = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
+
             def passes():
                 with contextlib.suppress(OSError):
                     return get(port, "/health").status == 503

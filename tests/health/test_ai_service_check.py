@@ -99,6 +99,7 @@ class AnswersTest(AiServiceTest):
 
     def test_a_head_that_breaks_off_is_no_answer(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
+
             def half_a_head():
                 sock, _ = listener.accept()
                 with sock:
@@ -107,9 +108,7 @@ class AnswersTest(AiServiceTest):
 
             thread = threading.Thread(target=half_a_head)
             thread.start()
-            self.assert_reason(
-                self.check(f"http://127.0.0.1:{listener.getsockname()[1]}"), Reason.PROTOCOL
-            )
+            self.assert_reason(self.check(f"http://127.0.0.1:{listener.getsockname()[1]}"), Reason.PROTOCOL)
             thread.join(DEADLINE)
 
     def test_a_slow_answer_within_the_deadline_is_an_answer(self):
@@ -299,8 +298,16 @@ class GrowthTest(AiServiceTest):
         check.run()
         threads, descriptors = other_threads(), len(os.listdir("/proc/self/fd"))
         modes = [
-            Mode.OK, Mode.RESET, Mode.CLOSE, Mode.GARBAGE, Mode.STATUS_503, Mode.ENDLESS_BODY, Mode.MUTE, Mode.PARTIAL,
-            Mode.DRIP_HEAD, Mode.REDIRECT,
+            Mode.OK,
+            Mode.RESET,
+            Mode.CLOSE,
+            Mode.GARBAGE,
+            Mode.STATUS_503,
+            Mode.ENDLESS_BODY,
+            Mode.MUTE,
+            Mode.PARTIAL,
+            Mode.DRIP_HEAD,
+            Mode.REDIRECT,
         ]
         for number in range(100):
             server.mode = modes[number % len(modes)]

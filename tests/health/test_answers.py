@@ -30,21 +30,19 @@ class AnswersTest(unittest.TestCase):
 
     def test_live_names_the_threads_that_no_longer_work(self):
         self.assert_answer(answers().live(), 200, {"status": "alive"})
-        self.assert_answer(
-            answers(ailing=["monitor"]).live(), 503, {"status": "dead", "threads": ["monitor"]}
-        )
+        self.assert_answer(answers(ailing=["monitor"]).live(), 503, {"status": "dead", "threads": ["monitor"]})
 
     def test_ready_is_asked_of_what_is_required_only(self):
         down = report(Reason.DNS)
         self.assert_answer(answers().ready(down), 200, {"status": "ready"})
         self.assert_answer(answers(required=["ai_service"]).ready(down), 200, {"status": "ready"})
         self.assert_answer(
-            answers(required=["mongodb"]).ready(down), 503,
-            {"status": "not ready", "missing": ["mongodb"]},
+            answers(required=["mongodb"]).ready(down), 503, {"status": "not ready", "missing": ["mongodb"]}
         )
 
     def test_ready_says_draining_first(self):
         self.assert_answer(
-            answers(required=["mongodb"], draining=True).ready(report(Reason.DNS)), 503,
+            answers(required=["mongodb"], draining=True).ready(report(Reason.DNS)),
+            503,
             {"status": "draining", "missing": []},
         )

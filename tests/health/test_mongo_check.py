@@ -206,8 +206,14 @@ class GrowthTest(MongoTest):
         self.assertTrue(server.wait_for_open(2))  # the client's monitor and its pool have one each
         threads, descriptors = other_threads(), len(os.listdir("/proc/self/fd"))
         scripts = [
-            Script.CLOSE, Script.GARBAGE, Script.NOT_PRIMARY, Script.MUTE, Script.MUTE_PING, Script.DRIP,
-            Script.DRIP_PING, Script.HEALTHY,
+            Script.CLOSE,
+            Script.GARBAGE,
+            Script.NOT_PRIMARY,
+            Script.MUTE,
+            Script.MUTE_PING,
+            Script.DRIP,
+            Script.DRIP_PING,
+            Script.HEALTHY,
         ]
         for number in range(100):
             server.script = scripts[number % len(scripts)]

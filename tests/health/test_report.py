@@ -46,8 +46,12 @@ class ReportTest(unittest.TestCase):
             json.loads(to_json(checks)),
             {
                 "mongodb": {
-                    "status": "disconnected", "reason": "auth", "latency_ms": 5.0,
-                    "checked_at": 1000, "since": 1005, "consecutive_failures": 1,
+                    "status": "disconnected",
+                    "reason": "auth",
+                    "latency_ms": 5.0,
+                    "checked_at": 1000,
+                    "since": 1005,
+                    "consecutive_failures": 1,
                     "last_success": None,
                     "history": [{"at": 1000, "status": "disconnected", "latency_ms": 5.0}],
                     "changes": [{"at": 1005, "status": "disconnected", "reason": "auth"}],

@@ -27,13 +27,10 @@ class StateLogTest(unittest.TestCase):
 
     def test_up_is_info_and_down_a_warning_with_how_long_the_last_state_held(self):
         self.assertEqual(
-            self.lines(
-                (300, None), (90_300, Reason.REFUSED, ConnectionRefusedError("no")), (95_300, None)
-            ),
+            self.lines((300, None), (90_300, Reason.REFUSED, ConnectionRefusedError("no")), (95_300, None)),
             [
                 "INFO mongodb connected, after 0.3 s pending",
-                "WARNING mongodb disconnected: refused, after 90.0 s connected"
-                " (ConnectionRefusedError: no)",
+                "WARNING mongodb disconnected: refused, after 90.0 s connected (ConnectionRefusedError: no)",
                 "INFO mongodb connected, after 5.0 s refused",
             ],
         )
@@ -43,11 +40,8 @@ class StateLogTest(unittest.TestCase):
         self.assertEqual(len(self.lines((4, Reason.DNS), (5, Reason.DNS))), 1)
 
     def test_a_changed_reason_is_logged_at_most_once_a_minute(self):
-        self.assertEqual(
-            len(self.lines((1, Reason.DNS), (2, Reason.REFUSED), (3, Reason.DNS))), 1
-        )
+        self.assertEqual(len(self.lines((1, Reason.DNS), (2, Reason.REFUSED), (3, Reason.DNS))), 1)
         self.now = 60.0
         self.assertEqual(
-            self.lines((4, Reason.TIMEOUT), (5, Reason.DNS)),
-            ["WARNING mongodb still disconnected, now: timeout"],
+            self.lines((4, Reason.TIMEOUT), (5, Reason.DNS)), ["WARNING mongodb still disconnected, now: timeout"]
         )

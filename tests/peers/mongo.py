@@ -62,8 +62,15 @@ class Nx27017:
         """Start it and wait until it takes connections."""
         folder = self._folder.name
         command = [
-            str(NX), "--db", "memory", "--port", str(self.port),
-            "--pid-file", f"{folder}/pid", "--log-file", f"{folder}/log",
+            str(NX),
+            "--db",
+            "memory",
+            "--port",
+            str(self.port),
+            "--pid-file",
+            f"{folder}/pid",
+            "--log-file",
+            f"{folder}/log",
         ]
         Path(folder, "pid").unlink(missing_ok=True)
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -160,9 +167,16 @@ class ScriptedMongo(TcpServer):
 
     def _hello(self, script):
         hello = {
-            "helloOk": True, "ismaster": True, "isWritablePrimary": True, "maxBsonObjectSize": 16777216,
-            "maxMessageSizeBytes": 48000000, "maxWriteBatchSize": 100000, "minWireVersion": 0,
-            "maxWireVersion": 21, "readOnly": False, "ok": 1.0,
+            "helloOk": True,
+            "ismaster": True,
+            "isWritablePrimary": True,
+            "maxBsonObjectSize": 16777216,
+            "maxMessageSizeBytes": 48000000,
+            "maxWriteBatchSize": 100000,
+            "minWireVersion": 0,
+            "maxWireVersion": 21,
+            "readOnly": False,
+            "ok": 1.0,
         }
         if script is Script.AUTH:
             hello["saslSupportedMechs"] = ["SCRAM-SHA-256"]
@@ -183,10 +197,7 @@ class ScriptedMongo(TcpServer):
         body = _exactly(sock, length - 16)
         if body is None:
             return None
-        if operation == OP_QUERY:
-            document = body[body.index(b"\0", 4) + 9:]
-        else:
-            document = body[5:]
+        document = body[body.index(b"\x00", 4) + 9 :] if operation == OP_QUERY else body[5:]
         size = struct.unpack("<i", document[:4])[0]
         return (request, operation), bson.decode(document[:size])
 

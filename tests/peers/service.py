@@ -42,8 +42,14 @@ class Service:
         environ |= {name: str(value) for name, value in settings.items()}
         command = [str(ROOT / "bin" / "serve"), *options]
         self.process = subprocess.Popen(
-            command, env=environ, cwd=ROOT, text=True, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            command,
+            env=environ,
+            cwd=ROOT,
+            text=True,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         self.changed = threading.Condition()  # guards out and err
         self.out = collections.deque(maxlen=LINES)

@@ -12,7 +12,7 @@ from flask import Response, request
 from app import factory
 from app.health.checks import Check
 from app.serving import probe_worker
-from app.serving.gunicorn_conf import *  # noqa: F401, F403  gunicorn takes the names it knows
+from app.serving.gunicorn_conf import *  # noqa: F403  gunicorn takes the names it knows
 
 ENDS = {"exit": SystemExit(3), "interrupt": KeyboardInterrupt(), "close": GeneratorExit(), "crash": ValueError("oops")}
 

@@ -25,9 +25,18 @@ class TestComplaints(unittest.TestCase):
 
     def test_what_it_cannot_run_with_is_named(self):
         for name, value in {
-            "workers": 2, "preload_app": True, "worker_class": "gunicorn.workers.base.Worker", "threads": 7,
-            "worker_connections": 50, "bind": "unix:/no/socket", "certfile": "x", "keyfile": "x", "protocol": "uwsgi",
-            "proxy_protocol": "v1", "http2_cleartext": "both", "http_protocols": "h1,h2",
+            "workers": 2,
+            "preload_app": True,
+            "worker_class": "gunicorn.workers.base.Worker",
+            "threads": 7,
+            "worker_connections": 50,
+            "bind": "unix:/no/socket",
+            "certfile": "x",
+            "keyfile": "x",
+            "protocol": "uwsgi",
+            "proxy_protocol": "v1",
+            "http2_cleartext": "both",
+            "http_protocols": "h1,h2",
         }.items():
             with self.subTest(name):
                 self.assertIn(name, complaints(**{name: value}))
@@ -71,7 +80,9 @@ class TestStart(unittest.TestCase):
         for service, *expected in (
             (
                 Service("--workers", "2", "--bind", unix, "--certfile", "/no", wait=False),
-                "workers: must be 1", "bind: must be TCP", "certfile: must not be set",
+                "workers: must be 1",
+                "bind: must be TCP",
+                "certfile: must not be set",
             ),
             (Service(WEB_CONCURRENCY="3", wait=False), "for more capacity add replicas"),
             (Service(GUNICORN_CMD_ARGS="--workers=4", wait=False), "workers: must be 1"),

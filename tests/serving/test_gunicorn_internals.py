@@ -16,7 +16,8 @@ class FakeSocket:
 class TestGunicornInternals(unittest.TestCase):
     def test_this_is_the_gunicorn_that_was_read(self):
         self.assertEqual(
-            [], list(gunicorn_internals.differences()),
+            [],
+            list(gunicorn_internals.differences()),
             "gunicorn has changed: read again what app/serving/gunicorn_internals.py lists, and what leans on it",
         )
 
@@ -25,7 +26,8 @@ class TestGunicornInternals(unittest.TestCase):
         self.addCleanup(worker.tmp.close)
         conn = TConn(Config(), FakeSocket(), ("127.0.0.1", 1), ("127.0.0.1", 2))
         for owner, names in (
-            (worker, gunicorn_internals.WORKER_ATTRIBUTES), (conn, gunicorn_internals.CONNECTION_ATTRIBUTES),
+            (worker, gunicorn_internals.WORKER_ATTRIBUTES),
+            (conn, gunicorn_internals.CONNECTION_ATTRIBUTES),
             (get_parser(Config(), [], None), ("unreader",)),
         ):
             for name in names:

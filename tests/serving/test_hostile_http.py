@@ -21,8 +21,7 @@ HOSTILE = {
     "two lengths": (GET + HOST + b"Content-Length: 0\r\nContent-Length: 5\r\n\r\n" + NEXT, [400]),
     "a list of lengths": (GET + HOST + b"Content-Length: 0, 5\r\n\r\n" + NEXT, [400]),
     "a signed length": (GET + HOST + b"Content-Length: +5\r\n\r\n" + NEXT, [400]),
-    "a length that hides a request": (
-        GET + HOST + b"Content-Length: %d\r\n\r\n" % len(NEXT) + NEXT, [200, 503]),
+    "a length that hides a request": (GET + HOST + b"Content-Length: %d\r\n\r\n" % len(NEXT) + NEXT, [200, 503]),
     "an unknown coding": (GET + HOST + b"Transfer-Encoding: xchunked\r\n\r\n" + NEXT, [501]),
     "chunked, spelt with a tab": (GET + HOST + b"Transfer-Encoding:\tchunked\r\n\r\n0\r\n\r\n", [200, 503]),
     "chunked twice": (GET + HOST + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n" + NEXT, [400]),
@@ -53,10 +52,13 @@ HOSTILE = {
     "many fields": (GET + HOST + 120 * b"X: a\r\n" + b"\r\n", [431]),
     "an expectation that cannot be met": (GET + HOST + b"Expect: tea\r\n\r\n", [417]),
     "Upgrade to a WebSocket where there is none": (
-        GET + HOST + b"Connection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n", [400]),
+        GET + HOST + b"Connection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n",
+        [400],
+    ),
     "Upgrade to HTTP/2": (
         GET + HOST + b"Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
-        [200, 503]),
+        [200, 503],
+    ),
     "a path by header": (GET + HOST + b"SCRIPT_NAME: /health\r\nConnection: close\r\n\r\n", [200, 503]),
     "empty lines, then nothing": (b"\r\n\r\n", [400]),
     "an end before the head's": (GET + b"Host: a", [None]),
@@ -109,13 +111,32 @@ class HostileHttp:
         self.assert_unharmed()
 
     # One test for two classes, each with a service of its own.
-    @settings(
-        max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.differing_executors]
+    @settings(max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.differing_executors])
+    @given(
+        st.lists(
+            st.sampled_from(
+                [
+                    b"GET ",
+                    b"/health",
+                    b" HTTP/1.1",
+                    b"\r\n",
+                    b"\n",
+                    b"\r",
+                    b"Host: a",
+                    b"Connection: close",
+                    b": ",
+                    b"\x00",
+                    b"\xff",
+                    b"Content-Length: 1",
+                    b"Transfer-Encoding: chunked",
+                    b"0\r\n\r\n",
+                    b" ",
+                    b"POST ",
+                ]
+            ),
+            max_size=14,
+        ).map(b"".join)
     )
-    @given(st.lists(st.sampled_from(
-        [b"GET ", b"/health", b" HTTP/1.1", b"\r\n", b"\n", b"\r", b"Host: a", b"Connection: close", b": ", b"\x00",
-         b"\xff", b"Content-Length: 1", b"Transfer-Encoding: chunked", b"0\r\n\r\n", b" ", b"POST "]
-    ), max_size=14).map(b"".join))
     def test_any_bytes_at_all_are_answered_or_the_connection_is_closed(self, data):
         answer = self.service.send(data, end=True)
         self.assertTrue(answer == b"" or answer.startswith(b"HTTP/1."), answer)

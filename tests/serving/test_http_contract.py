@@ -58,13 +58,11 @@ class HttpContract:
         for make in (lambda: None, self.be_unhealthy):
             make()
             for method, path, minor, connection in itertools.product(
-                ("GET", "HEAD"), PROBES, (0, 1), ("", "Connection: close\r\n", "Connection: keep-alive\r\n"),
+                ("GET", "HEAD"), PROBES, (0, 1), ("", "Connection: close\r\n", "Connection: keep-alive\r\n")
             ):
                 line = f"{method} {path} HTTP/1.{minor}\r\n"
                 with self.subTest(line, connection=connection):
-                    one, other = (
-                        self.ask(f"{line}Host: a\r\n{connection}{field}\r\n") for field in ("", ORDINARY)
-                    )
+                    one, other = (self.ask(f"{line}Host: a\r\n{connection}{field}\r\n") for field in ("", ORDINARY))
                     self.assertEqual(*map(masked, (one, other)))
                     for answer in (one, other):
                         date = email.utils.parsedate_to_datetime(re.search(rb"Date: ([^\r]*)", answer)[1].decode())
@@ -100,8 +98,8 @@ class HttpContract:
     def test_errors_are_problem_json_and_a_crash_ends_nothing_but_its_request(self):
         worker = self.service.worker_pid
         for path, status, title in (
-            ("/nothing", 404, "Not Found"), *((f"/end/{how}", 500, "Internal server error")
-                                              for how in ("crash", "exit", "interrupt", "close")),
+            ("/nothing", 404, "Not Found"),
+            *((f"/end/{how}", 500, "Internal server error") for how in ("crash", "exit", "interrupt", "close")),
         ):
             with self.subTest(path):
                 got, headers, body = self.service.get(path)

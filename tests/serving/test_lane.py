@@ -66,7 +66,7 @@ class TestLane(unittest.TestCase):
         before = self.lane.answer("a", READY)
         self.draining = True
         self.assertIn(b"\r\nConnection: keep-alive\r\n", before)
-        self.assertIn(b'\r\nConnection: close\r\n', self.lane.answer("a", READY))
+        self.assertIn(b"\r\nConnection: close\r\n", self.lane.answer("a", READY))
         self.assertIn(b'{"status":"draining","missing":[]}', self.lane.answer("a", READY))
         self.assertTrue(self.lane.closes(READY))
 

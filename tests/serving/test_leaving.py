@@ -116,8 +116,11 @@ class LeavingTest:
         # A process is left only once; they all start at the same time.
         drain = {"DRAIN_SECONDS": str(DRAIN), "SHUTDOWN_TIMEOUT_SECONDS": str(SHUTDOWN)}
         cls.services = {
-            "term": cls.start(**drain), "idle": cls.start(), "stuck": cls.start(SHUTDOWN_TIMEOUT_SECONDS="0.4"),
-            "int": cls.start(**drain), "quit": cls.start(DRAIN_SECONDS="30"),
+            "term": cls.start(**drain),
+            "idle": cls.start(),
+            "stuck": cls.start(SHUTDOWN_TIMEOUT_SECONDS="0.4"),
+            "int": cls.start(**drain),
+            "quit": cls.start(DRAIN_SECONDS="30"),
         }
 
     @classmethod

@@ -16,7 +16,9 @@ STUCK = b"GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n"
 
 class ProbeWorkerTest(ServedTest):
     settings = {
-        "WS_MAX_CONNECTIONS": str(WEBSOCKETS), "HTTP_THREADS": str(THREADS), "CHECK_MAX_AGE_SECONDS": "0.1",
+        "WS_MAX_CONNECTIONS": str(WEBSOCKETS),
+        "HTTP_THREADS": str(THREADS),
+        "CHECK_MAX_AGE_SECONDS": "0.1",
         "GUNICORN_CMD_ARGS": f"--worker-connections {CONNECTIONS}",
     }
 

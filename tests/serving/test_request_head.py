@@ -14,21 +14,58 @@ PROXY = ("127.0.0.1", 40000)  # whom gunicorn trusts by default
 
 METHODS = [b"GET", b"HEAD", b"POST", b"get", b"G"]
 PATHS = [
-    b"/health", b"/health/live", b"/health/ready", b"/health?", b"/health/", b"//health", b"/%68ealth",
-    b"http://a/health", b"/health#x", b"/health/details", b"*",
+    b"/health",
+    b"/health/live",
+    b"/health/ready",
+    b"/health?",
+    b"/health/",
+    b"//health",
+    b"/%68ealth",
+    b"http://a/health",
+    b"/health#x",
+    b"/health/details",
+    b"*",
 ]
 VERSIONS = [b"HTTP/1.1", b"HTTP/1.0", b"HTTP/1.2", b"HTTP/2.0", b"http/1.1", b"HTTP/1.1 "]
 FIELDS = [
-    b"Host: a", b"host:[::1]:80", b"Connection: close", b"CONNECTION: Keep-Alive", b"Accept: */*", b"X-A:",
+    b"Host: a",
+    b"host:[::1]:80",
+    b"Connection: close",
+    b"CONNECTION: Keep-Alive",
+    b"Accept: */*",
+    b"X-A:",
     b"User-Agent:\tx y ",
 ]
 NAMES = [
-    b"Host", b"Connection", b"Content-Length", b"Transfer-Encoding", b"Expect", b"Upgrade", b"Cache-Control", b"Accept",
-    b"X-Forwarded-Proto", b"X_Forwarded_For", b"SCRIPT_NAME", b"Content-Type", b" Host", b"Te",
+    b"Host",
+    b"Connection",
+    b"Content-Length",
+    b"Transfer-Encoding",
+    b"Expect",
+    b"Upgrade",
+    b"Cache-Control",
+    b"Accept",
+    b"X-Forwarded-Proto",
+    b"X_Forwarded_For",
+    b"SCRIPT_NAME",
+    b"Content-Type",
+    b" Host",
+    b"Te",
 ]
 VALUES = [
-    b"", b"a", b"a b", b"close", b"Keep-Alive, x", b"0", b"5", b"chunked", b"100-continue", b"websocket", b"no-cache",
-    b"https", b"on",
+    b"",
+    b"a",
+    b"a b",
+    b"close",
+    b"Keep-Alive, x",
+    b"0",
+    b"5",
+    b"chunked",
+    b"100-continue",
+    b"websocket",
+    b"no-cache",
+    b"https",
+    b"on",
 ]
 
 
@@ -46,7 +83,8 @@ def heads(draw):
     fields = draw(st.lists(st.sampled_from(FIELDS), max_size=4, unique_by=lambda field: field[:5].lower()))
     odd = st.builds(
         lambda name, colon, value: name + colon + value,
-        st.sampled_from(NAMES) | st.binary(max_size=6), st.sampled_from([b": ", b":", b" : ", b""]),
+        st.sampled_from(NAMES) | st.binary(max_size=6),
+        st.sampled_from([b": ", b":", b" : ", b""]),
         st.sampled_from(VALUES) | st.binary(max_size=6),
     )
     fields = draw(st.permutations(fields + usually([[]], st.lists(odd, max_size=2))))
@@ -55,7 +93,7 @@ def heads(draw):
     data = usually([b""], st.sampled_from([b"\r\n", b"\n", b" "])) + end.join([line, *fields, b"", b""]) + behind
     at = usually([None], st.integers(0, len(data)))
     if at is not None:
-        data = data[:at] + draw(st.binary(max_size=2)) + usually([data[at + 1:]], st.just(b""))
+        data = data[:at] + draw(st.binary(max_size=2)) + usually([data[at + 1 :]], st.just(b""))
     return data
 
 
@@ -85,10 +123,12 @@ class TestRecognise(unittest.TestCase):
             head(host, "Connection: close"): ProbeRequest("/health", False, 1, False),
             head(host, "CONNECTION:  Keep-Alive \t"): ProbeRequest("/health", False, 1, True),
             head(line="GET /health HTTP/1.0"): ProbeRequest("/health", False, 0, False),
-            head("Connection: keep-alive", line="HEAD /health/live HTTP/1.0"):
-                ProbeRequest("/health/live", True, 0, True),
-            head("Host: [::1]:8080", "User-Agent: kube-probe/1.31", "Accept: */*", line="GET /health/ready HTTP/1.1"):
-                ProbeRequest("/health/ready", False, 1, True),
+            head("Connection: keep-alive", line="HEAD /health/live HTTP/1.0"): ProbeRequest(
+                "/health/live", True, 0, True
+            ),
+            head(
+                "Host: [::1]:8080", "User-Agent: kube-probe/1.31", "Accept: */*", line="GET /health/ready HTTP/1.1"
+            ): ProbeRequest("/health/ready", False, 1, True),
         }.items():
             with self.subTest(data):
                 self.assertEqual(request, recognise(data))
@@ -96,19 +136,44 @@ class TestRecognise(unittest.TestCase):
     def test_whatever_is_in_doubt_is_no_probe(self):
         host = "Host: a"
         for data in (
-            b"", b"\r\n", head(host)[:-1], b"\r\n" + head(host), head(host) + b"x", head(host) + head(host),
-            head(), head("Host: a b"), head("Host: a/b"), head(host, host), head(host, "Accept: a", "accept: b"),
-            head(host, "Content-Length: 0"), head(host, "Transfer-Encoding: chunked"),
-            head(host, "Upgrade: websocket"), head(host, "Connection: Upgrade"), head(host, "Connection: close, x"),
-            head(host, "Expect: 100-continue"), head(host, "Cache-Control: no-cache"),
-            head(host, "Cache-Control: max-age=0"), head(host, "Pragma: no-cache"), head(host, "X_Y: z"),
-            head(host, "X : z"), head(host, " folded"), head(host, "X: \x01"), head(host, "X: \x7f"),
-            head(host, "X: \xe9"), head(host, "no colon"), head(host, ": z"),
-            head(host, line="POST /health HTTP/1.1"), head(host, line="GET /health?x HTTP/1.1"),
-            head(host, line="GET /health/ HTTP/1.1"), head(host, line="GET /health/details HTTP/1.1"),
-            head(host, line="GET /health HTTP/2.0"), head(host, line="GET  /health HTTP/1.1"),
-            head(host, line="GET http://a/health HTTP/1.1"), head(host).replace(b"\r\n", b"\n"),
-            head(host, *(f"X-{number}: y" for number in range(MOST_FIELDS))), head(host, "X: " + LARGEST_PROBE * "y"),
+            b"",
+            b"\r\n",
+            head(host)[:-1],
+            b"\r\n" + head(host),
+            head(host) + b"x",
+            head(host) + head(host),
+            head(),
+            head("Host: a b"),
+            head("Host: a/b"),
+            head(host, host),
+            head(host, "Accept: a", "accept: b"),
+            head(host, "Content-Length: 0"),
+            head(host, "Transfer-Encoding: chunked"),
+            head(host, "Upgrade: websocket"),
+            head(host, "Connection: Upgrade"),
+            head(host, "Connection: close, x"),
+            head(host, "Expect: 100-continue"),
+            head(host, "Cache-Control: no-cache"),
+            head(host, "Cache-Control: max-age=0"),
+            head(host, "Pragma: no-cache"),
+            head(host, "X_Y: z"),
+            head(host, "X : z"),
+            head(host, " folded"),
+            head(host, "X: \x01"),
+            head(host, "X: \x7f"),
+            head(host, "X: \xe9"),
+            head(host, "no colon"),
+            head(host, ": z"),
+            head(host, line="POST /health HTTP/1.1"),
+            head(host, line="GET /health?x HTTP/1.1"),
+            head(host, line="GET /health/ HTTP/1.1"),
+            head(host, line="GET /health/details HTTP/1.1"),
+            head(host, line="GET /health HTTP/2.0"),
+            head(host, line="GET  /health HTTP/1.1"),
+            head(host, line="GET http://a/health HTTP/1.1"),
+            head(host).replace(b"\r\n", b"\n"),
+            head(host, *(f"X-{number}: y" for number in range(MOST_FIELDS))),
+            head(host, "X: " + LARGEST_PROBE * "y"),
         ):
             with self.subTest(data):
                 self.assertIsNone(recognise(data))
@@ -133,15 +198,27 @@ class TestRecognise(unittest.TestCase):
 class TestDecidable(unittest.TestCase):
     def test_a_whole_head_and_what_can_become_none(self):
         for data in (
-            head("Host: a"), b"GET /health\r\n", b"\r\nGET /\r\n", b"GET / HTTP/1.1\nHost", b"\n", b"x\r\n",
-            b"\r\n\r\n", b"GET / HTTP/1.1 x\r\n",
+            head("Host: a"),
+            b"GET /health\r\n",
+            b"\r\nGET /\r\n",
+            b"GET / HTTP/1.1\nHost",
+            b"\n",
+            b"x\r\n",
+            b"\r\n\r\n",
+            b"GET / HTTP/1.1 x\r\n",
         ):
             with self.subTest(data):
                 self.assertTrue(decidable(data))
 
     def test_what_may_still_become_a_head(self):
         for data in (
-            b"", b"G", b"\r", b"\r\n", b"\r\nGET", b"GET / HTTP/1.1", b"GET / HTTP/1.1\r",
+            b"",
+            b"G",
+            b"\r",
+            b"\r\n",
+            b"\r\nGET",
+            b"GET / HTTP/1.1",
+            b"GET / HTTP/1.1\r",
             b"GET / HTTP/1.1\r\nHost: a\r\n",
         ):
             with self.subTest(data):

@@ -82,6 +82,7 @@ def create_app():
         def chunks():
             raise ERRORS[name](SECRET)
             yield
+
         return Response(chunks())
 
     @app.get("/second_chunk/<name>")
@@ -89,6 +90,7 @@ def create_app():
         def chunks():
             yield b"a"
             raise ERRORS[name](SECRET)
+
         return Response(chunks())
 
     @app.get("/slashed/")

@@ -26,8 +26,13 @@ class TokenTest(unittest.TestCase):
     def test_probes_stay_open_and_nothing_else(self):
         client = self.client("secret")
         for path, status in [
-            ("/health", 200), ("/health/live", 200), ("/health/ready", 200),
-            ("/health/details", 401), ("/", 401), ("/nothing", 401), ("/health/", 401),
+            ("/health", 200),
+            ("/health/live", 200),
+            ("/health/ready", 200),
+            ("/health/details", 401),
+            ("/", 401),
+            ("/nothing", 401),
+            ("/health/", 401),
         ]:
             with self.subTest(path):
                 self.assertEqual(client.get(path).status_code, status)
@@ -35,12 +40,25 @@ class TokenTest(unittest.TestCase):
     def test_the_token_is_taken_as_bearer_or_as_basic_password_of_any_user(self):
         client = self.client("secret")
         for header, status in [
-            ("Bearer secret", 200), (basic("", "secret"), 200), (basic("anyone", "secret"), 200),
-            ("Bearer Secret", 401), ("Bearer ", 401), ("Bearer", 401), (basic("secret", ""), 401),
-            (basic("secret", "x"), 401), ("Basic !!!", 401), ("Digest secret", 401), ("Bearer sécret", 401),
-            ("bearer  secret ", 200), ("BASIC " + basic("", "secret")[6:], 200), (basic("Zo\u00eb", "secret"), 200),
+            ("Bearer secret", 200),
+            (basic("", "secret"), 200),
+            (basic("anyone", "secret"), 200),
+            ("Bearer Secret", 401),
+            ("Bearer ", 401),
+            ("Bearer", 401),
+            (basic("secret", ""), 401),
+            (basic("secret", "x"), 401),
+            ("Basic !!!", 401),
+            ("Digest secret", 401),
+            ("Bearer sécret", 401),
+            ("bearer  secret ", 200),
+            ("BASIC " + basic("", "secret")[6:], 200),
+            (basic("Zo\u00eb", "secret"), 200),
             ("Basic " + base64.b64encode("Zo\u00eb:secret".encode("latin-1")).decode(), 200),
-            (basic("a:secret", "secret"), 401), ("secret", 401), ("", 401), ("Bearer secret, Bearer secret", 401),
+            (basic("a:secret", "secret"), 401),
+            ("secret", 401),
+            ("", 401),
+            ("Bearer secret, Bearer secret", 401),
         ]:
             with self.subTest(header):
                 answer = client.get("/", headers={"Authorization": header})
@@ -55,9 +73,7 @@ class TokenTest(unittest.TestCase):
 
     def test_a_stranger_is_offered_both_and_told_nothing(self):
         answer = self.client("secret").get("/")
-        self.assertEqual(
-            [each.split()[0] for each in answer.headers.getlist("WWW-Authenticate")], ["Basic", "Bearer"]
-        )
+        self.assertEqual([each.split()[0] for each in answer.headers.getlist("WWW-Authenticate")], ["Basic", "Bearer"])
         self.assertEqual(answer.get_json(), {"type": "about:blank", "title": "Unauthorized", "status": 401})
 
 

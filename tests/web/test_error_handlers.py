@@ -22,7 +22,12 @@ CRASHES = (
     *(f"/raise/{name}" for name in ERRORS),
     # A generator cannot raise StopIteration: Python makes a RuntimeError of it.
     *(f"/first_chunk/{name}" for name in ERRORS),
-    "/recursion", "/none", "/before_request", "/after_request", "/teardown_request", "/error_handler",
+    "/recursion",
+    "/none",
+    "/before_request",
+    "/after_request",
+    "/teardown_request",
+    "/error_handler",
 )
 
 
@@ -34,18 +39,20 @@ class ErrorsTest(unittest.TestCase):
 
     def test_are_problems_with_the_phrase_of_their_code_as_title(self):
         for path, status, title in (
-            ("/absent", 404, "Not Found"), ("/abort/400", 400, "Bad Request"), ("/abort/401", 401, "Unauthorized"),
-            ("/abort/403", 403, "Forbidden"), ("/abort/413", 413, "Request Entity Too Large"),
-            ("/abort/429", 429, "Too Many Requests"), ("/abort/503", 503, "Service Unavailable"),
+            ("/absent", 404, "Not Found"),
+            ("/abort/400", 400, "Bad Request"),
+            ("/abort/401", 401, "Unauthorized"),
+            ("/abort/403", 403, "Forbidden"),
+            ("/abort/413", 413, "Request Entity Too Large"),
+            ("/abort/429", 429, "Too Many Requests"),
+            ("/abort/503", 503, "Service Unavailable"),
         ):
             with self.subTest(path), self.assertNoLogs():
                 response = self.client.get(path)
                 self.assertEqual(response.status_code, status)
                 self.assertEqual(response.content_type, "application/problem+json")
                 self.assertEqual(response.headers["Cache-Control"], "no-store")
-                self.assertEqual(
-                    response.get_json(), {"type": "about:blank", "title": title, "status": status}
-                )
+                self.assertEqual(response.get_json(), {"type": "about:blank", "title": title, "status": status})
 
     def test_an_internal_server_error_raised_on_purpose_looks_like_a_crash(self):
         with self.assertNoLogs():
@@ -122,10 +129,22 @@ class Gunicorn:
     def __enter__(self):
         self._process = subprocess.Popen(
             [
-                sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--threads", "8",
-                "--bind", "127.0.0.1:0", "--no-control-socket", "tests.web.crashing_app:serve()",
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "--worker-class",
+                "gthread",
+                "--threads",
+                "8",
+                "--bind",
+                "127.0.0.1:0",
+                "--no-control-socket",
+                "tests.web.crashing_app:serve()",
             ],
-            cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
         self.lines = []
         self._ports = queue.SimpleQueue()

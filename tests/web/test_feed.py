@@ -20,8 +20,7 @@ class FeedTest(unittest.TestCase):
     def test_a_message_is_its_type_its_number_and_the_facts_in_this_order(self):
         self.feed.publish()
         self.assertEqual(
-            self.feed.newer_than(0, 0).text,
-            '{"type":"health","seq":1,"status":"healthy","draining":false}',
+            self.feed.newer_than(0, 0).text, '{"type":"health","seq":1,"status":"healthy","draining":false}'
         )
 
     def test_who_comes_later_gets_the_last_one(self):

@@ -151,9 +151,7 @@ class DetailsTest(unittest.TestCase):
         details = client.get("/health/details").get_json()
         self.assertEqual(
             list(details),
-            [
-                "status", "timestamp", "version", "service", "dependencies", "checks", "draining", "started_at",
-            ],
+            ["status", "timestamp", "version", "service", "dependencies", "checks", "draining", "started_at"],
         )
         health = client.get("/health").get_json()
         self.assertEqual({key: details[key] for key in health}, health)
@@ -165,8 +163,13 @@ class DetailsTest(unittest.TestCase):
         self.assertEqual(
             checks["mongodb"],
             {
-                "status": "disconnected", "reason": "refused", "latency_ms": 1.25, "checked_at": 2000, "since": 2010,
-                "consecutive_failures": 1, "last_success": None,
+                "status": "disconnected",
+                "reason": "refused",
+                "latency_ms": 1.25,
+                "checked_at": 2000,
+                "since": 2010,
+                "consecutive_failures": 1,
+                "last_success": None,
                 "history": [{"at": 2000, "status": "disconnected", "latency_ms": 1.25}],
                 "changes": [{"at": 2010, "status": "disconnected", "reason": "refused"}],
             },
@@ -191,8 +194,13 @@ class NoCacheTest(unittest.TestCase):
 
     def test_is_not_asked_for_by_anything_else(self):
         for headers in (
-            {}, {"Cache-Control": ""}, {"Cache-Control": "max-age=0"}, {"Cache-Control": "no-store"},
-            {"Cache-Control": "x-no-cache"}, {"Cache-Control": 'foo="no-cache"'}, {"Cache-Control": ",,=;\""},
+            {},
+            {"Cache-Control": ""},
+            {"Cache-Control": "max-age=0"},
+            {"Cache-Control": "no-store"},
+            {"Cache-Control": "x-no-cache"},
+            {"Cache-Control": 'foo="no-cache"'},
+            {"Cache-Control": ',,=;"'},
         ):
             with self.subTest(headers):
                 self.assertEqual(self.asked("/health", **headers), ["probe"])

@@ -13,7 +13,8 @@ def samples(text):
     """(name without prefix, values of its labels) -> value."""
     return {
         (sample.name.removeprefix("server_health_"), *sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(text) for sample in family.samples
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
     }
 
 
@@ -43,9 +44,7 @@ class MetricsRouteTest(unittest.TestCase):
         self.client.head("/health")
         found = samples(self.client.get("/metrics").text)
         probes = {key[1:]: value for key, value in found.items() if key[0] == "probes_total" and value}
-        self.assertEqual(
-            probes, {("503", "/health"): 3, ("200", "/health/live"): 1, ("200", "/health/ready"): 1}
-        )
+        self.assertEqual(probes, {("503", "/health"): 3, ("200", "/health/live"): 1, ("200", "/health/ready"): 1})
 
     def test_it_follows_draining_the_sweeps_and_refusals(self):
         runtime = runtime_of(self.app)
@@ -67,9 +66,14 @@ class MetricsRouteTest(unittest.TestCase):
         self.assertEqual(client.get("/metrics", auth=("any", "secret")).status_code, 200)
 
     def test_it_shows_no_address_of_a_dependency(self):
-        app = create_app(Settings.load({
-            "MONGO_URI": "mongodb://mallory:s3cret@db.internal:27017", "WS_UPSTREAMS": "feed=ws://inner.internal/x",
-        }))
+        app = create_app(
+            Settings.load(
+                {
+                    "MONGO_URI": "mongodb://mallory:s3cret@db.internal:27017",
+                    "WS_UPSTREAMS": "feed=ws://inner.internal/x",
+                }
+            )
+        )
         text = app.test_client().get("/metrics").text
         for secret in ("mallory", "s3cret", "internal", "localhost"):
             self.assertNotIn(secret, text)

@@ -84,8 +84,14 @@ class DependencyTest(unittest.TestCase):
 
     def test_latency_is_rounded_to_what_matters(self):
         for latency, text in [
-            (0.0, "under 0.1 ms"), (0.049, "under 0.1 ms"), (0.05, "0.1 ms"), (0.25, "0.3 ms"), (9.94, "9.9 ms"),
-            (10.4, "10 ms"), (10.5, "11 ms"), (4999.6, "5000 ms"),
+            (0.0, "under 0.1 ms"),
+            (0.049, "under 0.1 ms"),
+            (0.05, "0.1 ms"),
+            (0.25, "0.3 ms"),
+            (9.94, "9.9 ms"),
+            (10.4, "10 ms"),
+            (10.5, "11 ms"),
+            (4999.6, "5000 ms"),
         ]:
             with self.subTest(latency):
                 self.assertEqual(self.one((1000, None, latency)).latency, text)
@@ -132,7 +138,10 @@ class ConnectionsTest(unittest.TestCase):
         self.assertEqual(page.by_state, CONNECTIONS["by_state"])
         self.assertEqual(
             [(up.id, up.state, up.since.text, up.attempts) for up in page.upstreams],
-            [("a", "connected", "1 min", ""), ("b", "reconnecting", "5 s", "1 failed attempt"),
-             ("c", "failed", "0 s", "5 failed attempts")],
+            [
+                ("a", "connected", "1 min", ""),
+                ("b", "reconnecting", "5 s", "1 failed attempt"),
+                ("c", "failed", "0 s", "5 failed attempts"),
+            ],
         )
         self.assertEqual(page.clients, "3 of 96 places taken, 7 refused")

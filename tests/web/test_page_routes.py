@@ -60,12 +60,14 @@ class PageTest(unittest.TestCase):
             self.assertEqual(re.findall(r"<h1[^>]*>(.*?)</h1>", html), [verdict])
 
     def test_what_is_configured_is_text_and_never_markup(self):
-        nasty = '<script>alert(1)</script>"\'&</script><!--'
+        nasty = "<script>alert(1)</script>\"'&</script><!--"
         html = stage(service=nasty, version=nasty).app.test_client().get("/").text
         page = Elements(html)
         self.assertEqual(html.count("alert(1)"), 3)  # title, name, version
-        self.assertEqual([attrs for tag, attrs in page.tags if tag == "script"],
-                         [{"type": "module", "src": "static/page.js"}, {"type": "application/json", "id": "words"}])
+        self.assertEqual(
+            [attrs for tag, attrs in page.tags if tag == "script"],
+            [{"type": "module", "src": "static/page.js"}, {"type": "application/json", "id": "words"}],
+        )
         self.assertFalse([script for script in page.scripts if "alert" in script])
 
     def test_nothing_in_it_needs_what_the_policy_forbids(self):
@@ -90,8 +92,11 @@ class FilesTest(unittest.TestCase):
         self.client = stage().app.test_client()
 
     def test_each_has_its_type(self):
-        types = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8",
-                 "svg": "image/svg+xml; charset=utf-8"}
+        types = {
+            "css": "text/css; charset=utf-8",
+            "js": "text/javascript; charset=utf-8",
+            "svg": "image/svg+xml; charset=utf-8",
+        }
         for name in FILES:
             with self.subTest(name):
                 response = self.client.get(f"/static/{name}")

@@ -9,8 +9,15 @@ from app.web.responses import problem
 
 PROBLEM = b'{"type":"about:blank","title":"Internal server error","status":500}\n'
 ERRORS = (
-    ValueError, SystemExit, KeyboardInterrupt, GeneratorExit, RecursionError, MemoryError, AssertionError,
-    ConnectionResetError, BaseException,
+    ValueError,
+    SystemExit,
+    KeyboardInterrupt,
+    GeneratorExit,
+    RecursionError,
+    MemoryError,
+    AssertionError,
+    ConnectionResetError,
+    BaseException,
 )
 
 
@@ -67,6 +74,7 @@ def answering(body):
     def app(environ, start_response):
         start_response("200 OK", [("X-Mine", "1")])
         return body
+
     return app
 
 
@@ -112,17 +120,21 @@ class PanicGuardTest(unittest.TestCase):
     def test_whatever_a_view_raises_becomes_one_500_and_one_line(self):
         for error in ERRORS:
             with self.subTest(error):
+
                 def app(environ, start_response, error=error):
                     raise error("secret")
+
                 self.assert_problem(self.serve(app, panics=1))
 
     def test_so_it_does_after_the_response_was_begun(self):
         """Started twice, gunicorn would send the headers of both."""
         for error in ERRORS:
             with self.subTest(error):
+
                 def app(environ, start_response, error=error):
                     start_response("200 OK", [("X-Mine", "1")])
                     raise error("secret")
+
                 self.assert_problem(self.serve(app, panics=1))
 
     def test_so_it_does_in_a_generator_before_its_first_chunk(self):
@@ -146,6 +158,7 @@ class PanicGuardTest(unittest.TestCase):
     def test_a_head_request_gets_no_body(self):
         def app(environ, start_response):
             raise ValueError("secret")
+
         server = self.serve(app, panics=1, method="HEAD")
         self.assertEqual((server.started[0][0][:3], b"".join(server.body)), ("500", b""))
 
@@ -178,6 +191,7 @@ class PanicGuardTest(unittest.TestCase):
 
     def test_the_last_of_several_starts_is_the_one_that_counts(self):
         """As Werkzeug's debugger or a middleware of error pages does it."""
+
         def app(environ, start_response):
             start_response("200 OK", [])
             start_response("418 I'M A TEAPOT", [], (ValueError, ValueError("x"), None))
@@ -218,6 +232,7 @@ class PanicGuardTest(unittest.TestCase):
 
     def test_stop_iteration_passes(self):
         """With it flask-sock tells gunicorn that the socket is no longer its business."""
+
         def app(environ, start_response):
             raise StopIteration
 

@@ -19,8 +19,9 @@ class SecurityHeadersTest(unittest.TestCase):
     def test_a_probe_has_the_headers_of_the_contract_and_no_others(self):
         for path in ("/health", "/health/live", "/health/ready"):
             with self.subTest(path):
-                self.assertEqual(set(self.client.get(path).headers.keys()),
-                                 {"Content-Type", "Cache-Control", "Content-Length"})
+                self.assertEqual(
+                    set(self.client.get(path).headers.keys()), {"Content-Type", "Cache-Control", "Content-Length"}
+                )
 
     def test_a_refusal_has_them_too(self):
         client = create_app(Settings.load({"STATUS_TOKEN": "sesame"})).test_client()

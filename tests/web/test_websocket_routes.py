@@ -42,7 +42,9 @@ KEYS = ["type", "seq", "status", "timestamp", "version", "service", "dependencie
 TEXT, CLOSE, PING_FRAME = 1, 8, 9
 ASK, PONG = b'{"type":"ping"}', '{"type":"pong"}'
 UPGRADE = {
-    "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Key": base64.b64encode(b"0123456789abcdef").decode(),
 }
 HANDSHAKE = "GET /ws HTTP/1.1\r\nHost: localhost\r\n" + "".join(f"{n}: {v}\r\n" for n, v in UPGRADE.items()) + "\r\n"
@@ -144,9 +146,7 @@ class InProcessTest(unittest.TestCase):
         app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": self.ping}
         error_handlers.init_app(app)
         app.register_blueprint(
-            create_websocket_blueprint(
-                self.feed, self.registry, self.follow, self.token, ("https://allowed.example",)
-            )
+            create_websocket_blueprint(self.feed, self.registry, self.follow, self.token, ("https://allowed.example",))
         )
         self.http = app.test_client()
         self.host = self.enterContext(Host(app))
@@ -185,8 +185,21 @@ class FeedTest(InProcessTest):
         client.send('{"type":"ping"}')
         self.assertEqual(client.recv(timeout=DEADLINE), PONG)
         for other in (
-            "", "ping", "[]", '"ping"', '{"type":"pang"}', '{"type":["ping"]}', '{"type":{"type":"ping"}}', "{", "NaN",
-            ASK, b"\0\xff", "[" * 60_000, '{"a":' * 10_000, "9" * 60_000, '"\\ud800"',
+            "",
+            "ping",
+            "[]",
+            '"ping"',
+            '{"type":"pang"}',
+            '{"type":["ping"]}',
+            '{"type":{"type":"ping"}}',
+            "{",
+            "NaN",
+            ASK,
+            b"\0\xff",
+            "[" * 60_000,
+            '{"a":' * 10_000,
+            "9" * 60_000,
+            '"\\ud800"',
         ):
             client.send(other)
         client.send(' { "type" : "ping" } ')
@@ -359,8 +372,10 @@ class RefusalTest(InProcessTest):
 
     def test_the_handshake_is_judged_first_then_the_token_then_the_origin_then_the_room(self):
         faults = {
-            426: {"Sec-WebSocket-Version": "8"}, 401: {"Authorization": "Bearer wrong"},
-            403: {"Origin": "http://other.example"}, 503: {},
+            426: {"Sec-WebSocket-Version": "8"},
+            401: {"Authorization": "Bearer wrong"},
+            403: {"Origin": "http://other.example"},
+            503: {},
         }
         right = UPGRADE | {"Authorization": f"Bearer {TOKEN}", "Origin": "https://allowed.example"}
         for number in range(1, 5):
@@ -377,16 +392,20 @@ class RefusalTest(InProcessTest):
                     self.assertEqual(answer.content_type, "application/problem+json")
                     self.assertEqual(answer.headers.get("Retry-After", "").isdigit(), answer.status_code == 503)
         self.assertEqual(
-            self.registry.refused.snapshot(),
-            {"handshake": 8, "token": 4, "origin": 2, "capacity": 1, "closing": 0},
+            self.registry.refused.snapshot(), {"handshake": 8, "token": 4, "origin": 2, "capacity": 1, "closing": 0}
         )
         self.assertEqual(self.registry.facts()["inbound"], {"open": 0, "cap": CAP, "refused": 15})
 
     def test_what_is_no_handshake_gets_400_or_426(self):
         for wrong, status in [
-            ({"Upgrade": ""}, 426), ({"Upgrade": "h2c"}, 426), ({"Sec-WebSocket-Version": ""}, 426),
-            ({"Connection": "keep-alive"}, 400), ({"Connection": ""}, 400), ({"Sec-WebSocket-Key": ""}, 400),
-            ({"Sec-WebSocket-Key": "short"}, 400), ({"Sec-WebSocket-Key": "?" * 24}, 400),
+            ({"Upgrade": ""}, 426),
+            ({"Upgrade": "h2c"}, 426),
+            ({"Sec-WebSocket-Version": ""}, 426),
+            ({"Connection": "keep-alive"}, 400),
+            ({"Connection": ""}, 400),
+            ({"Sec-WebSocket-Key": ""}, 400),
+            ({"Sec-WebSocket-Key": "short"}, 400),
+            ({"Sec-WebSocket-Key": "?" * 24}, 400),
         ]:
             with self.subTest(wrong):
                 self.assertEqual(self.get(UPGRADE | wrong).status_code, status)
@@ -406,9 +425,14 @@ class Served:
         cls.ai = cls.enterClassContext(FaultyAiService())
         cls.service = cls.enterClassContext(
             Service(
-                AI_SERVICE_URL=cls.ai.url, WORKER_CLASS=cls.worker_class,
-                WS_PING_INTERVAL_SECONDS=PING, SWEEP_INTERVAL_SECONDS=SWEEP, WS_MAX_CONNECTIONS=CAP,
-                CHECK_MAX_AGE_SECONDS=0.1, CHECK_INTERVAL_SECONDS=60, CHECK_TIMEOUT_SECONDS=1,
+                AI_SERVICE_URL=cls.ai.url,
+                WORKER_CLASS=cls.worker_class,
+                WS_PING_INTERVAL_SECONDS=PING,
+                SWEEP_INTERVAL_SECONDS=SWEEP,
+                WS_MAX_CONNECTIONS=CAP,
+                CHECK_MAX_AGE_SECONDS=0.1,
+                CHECK_INTERVAL_SECONDS=60,
+                CHECK_TIMEOUT_SECONDS=1,
             )
         )
 
@@ -574,7 +598,8 @@ class OnTheProbeWorkerTest(Served, unittest.TestCase):
             with self.subTest(number):
                 client = subprocess.Popen(
                     [sys.executable, "-c", CLIENT, f"ws://127.0.0.1:{self.service.port}/ws"],
-                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
                 )
                 try:
                     client.stdout.readline()
