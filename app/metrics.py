@@ -11,11 +11,11 @@ from prometheus_client.registry import Collector
 from app.connections.connection import Direction, State
 from app.connections.monitor import Monitor
 from app.connections.registry import Registry
-from app.connections.tally import Tally
-from app.health.checks import Reason
-from app.health.probe_state import Told
+from app.health.checker_state import Step
 from app.health.record import status_of
 from app.health.watch import HealthWatch
+from app.net.reason import Reason
+from app.tally import Tally
 
 PREFIX = "server_health"
 # A check takes at most CHECK_TIMEOUT_SECONDS, which is at most 5: no duration is beyond the last bucket.
@@ -25,15 +25,13 @@ NO_REASON = "none"  # an empty label would be no label at all
 NOT_CHECKED = (Reason.PENDING, Reason.STALE)
 # Clients of ours are connected or gone: we never dial them.
 INBOUND_STATES = (State.CONNECTED, State.CLOSED)
-# The first five refuse a WebSocket, the last two any connection.
-REFUSALS = ("handshake", "token", "origin", "capacity", "closing", "busy", "evicted")
 
 
 class Metrics:
     """Everything that `/metrics` tells, all of it there from the start, as zero.
 
-    What happens is counted as it happens; what holds is read when it is asked for. `reconnects` and `probes`
-    are counts kept by others: by outcome, and by route and status code.
+    What happens is counted as it happens; what holds is read when it is asked for. The tallies are counts kept by
+    other parts: `reconnects` by outcome, `probes` by route and status code, `turned_away` by cause.
     """
 
     content_type = CONTENT_TYPE_PLAIN_0_0_4
@@ -44,14 +42,15 @@ class Metrics:
         registry: Registry,
         monitor: Monitor,
         *,
-        reconnects: Tally,
-        probes: Callable[[], Mapping[tuple[str, int], int]],
+        reconnects: Tally[str],
+        probes: Tally[tuple[str, int]],
+        turned_away: Tally[str],
         draining: Callable[[], bool],
     ) -> None:
         # Each counter would else bring a second series, with the time when it was made.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
-        self._registry.register(_Holding(watch, registry, monitor, reconnects, probes, draining))
+        self._registry.register(_Holding(watch, registry, monitor, reconnects, probes, turned_away, draining))
         watch.listen(_Checks(watch.dependencies, self._registry))
         ProcessCollector(registry=self._registry)
 
@@ -90,8 +89,8 @@ class _Checks:
             for reason in ends:
                 self._ended.labels(dependency, status_of(reason), reason or NO_REASON)
 
-    def __call__(self, told: Told) -> None:
-        before, after, outcome = told
+    def __call__(self, step: Step) -> None:
+        before, after, outcome = step
         name = after.dependency
         if outcome is not None:
             self._durations.labels(name).observe(outcome.latency)
@@ -108,8 +107,9 @@ class _Holding(Collector):
         watch: HealthWatch,
         registry: Registry,
         monitor: Monitor,
-        reconnects: Tally,
-        probes: Callable[[], Mapping[tuple[str, int], int]],
+        reconnects: Tally[str],
+        probes: Tally[tuple[str, int]],
+        turned_away: Tally[str],
         draining: Callable[[], bool],
     ) -> None:
         self._watch = watch
@@ -117,6 +117,7 @@ class _Holding(Collector):
         self._monitor = monitor
         self._reconnects = reconnects
         self._probes = probes
+        self._turned_away = turned_away
         self._draining = draining
 
     def collect(self) -> Iterable[Metric]:
@@ -147,7 +148,7 @@ class _Holding(Collector):
             ["outcome"],
             {(name,): n for name, n in self._reconnects.snapshot().items()},
         )
-        refused = dict.fromkeys(REFUSALS, 0) | self._registry.refused.snapshot()
+        refused = self._registry.refused.snapshot() | self._turned_away.snapshot()
         yield _counter(
             "connections_refused",
             "Connections of clients that were not let in, or had to make room.",
@@ -158,7 +159,7 @@ class _Holding(Collector):
             "probes",
             "Probes answered.",
             ["route", "code"],
-            {(route, str(code)): n for (route, code), n in self._probes().items()},
+            {(route, str(code)): n for (route, code), n in self._probes.snapshot().items()},
         )
         yield _gauge(
             "monitor_last_sweep_timestamp_seconds",

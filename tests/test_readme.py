@@ -5,9 +5,9 @@ import unittest
 from pathlib import Path
 
 from app import settings
-from app.health.checks import Reason
 from app.health.record import Record
 from app.health.report import Identity, Report
+from app.net.reason import Reason
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

@@ -5,9 +5,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from app.health.checks import Reason
-from app.health.probe_state import Told
+from app.health.checker_state import Step
 from app.health.record import Record
+from app.net.reason import Reason
 
 REASON_SECONDS = 60.0
 
@@ -25,14 +25,14 @@ class StateLog:
         self._lock = threading.Lock()  # guards _reason_logged_at
         self._reason_logged_at: dict[str, float] = {}
 
-    def __call__(self, told: Told) -> None:
-        before, after = told.before, told.after
+    def __call__(self, step: Step) -> None:
+        before, after = step.before, step.after
         if after.reason is before.reason:
             return
         turned = after.status != before.status or before.reason is Reason.PENDING
         if not self._due(after.dependency, turned):
             return
-        error = told.outcome.error if told.outcome else None
+        error = step.outcome.error if step.outcome else None
         cause = f" ({type(error).__name__}: {error})" if error else ""
         if not turned:
             log.warning("%s still disconnected, now: %s%s", after.dependency, after.reason, cause)

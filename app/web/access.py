@@ -6,9 +6,8 @@ from collections.abc import Collection
 
 from flask import Flask, Response, request
 
+from app.health.answers import PROBES
 from app.web.responses import problem
-
-PROBES = frozenset({"/health", "/health/live", "/health/ready"})
 
 
 def init_app(app: Flask, token: str) -> None:

@@ -2,7 +2,7 @@
 
 from flask import Flask, Response, request
 
-from app.web.access import PROBES
+from app.health.answers import PROBES
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (

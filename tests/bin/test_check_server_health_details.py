@@ -10,9 +10,9 @@ import subprocess
 import tempfile
 import unittest
 
-from app.health.checks import Reason
 from app.health.record import Record
 from app.health.report import Identity, Report, to_json
+from app.net.reason import Reason
 from tests.bin.checkout import DEADLINE, link_commands
 from tests.bin.test_check_server_health import SCRIPT, http
 from tests.peers.tcp_server import TcpServer

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from websockets.sync.client import connect
 
-from app.health.checks import Reason
+from app.net.reason import Reason
 from tests.peers.ai_service import FaultyAiService, Mode
 from tests.peers.mongo import ScriptedMongo
 from tests.peers.service import Service, eventually

@@ -14,10 +14,10 @@ import kubernetes_validate
 import yaml
 from websockets.sync.client import connect
 
-from app.health.checks import Reason
 from app.health.report import Identity
 from app.health.timing import Timing
 from app.health.watch import HealthWatch
+from app.net.reason import Reason
 from app.settings import Settings
 from tests.docs.snippets import DOCS, FILES, PAGE, ROOT, first_column, section
 from tests.docs.test_alerts_and_dashboard import alerts, measured, promtool
