@@ -147,7 +147,11 @@ def _pool_class(pool: Any, connection: Any, link: _Link) -> Any:
     def response(sock: Any, *args: Any, **kwargs: Any) -> "_Response":
         return _Response(link, sock, *args, **kwargs)
 
-    members = {"_new_conn": new_connection, "response_class": staticmethod(response)}
+    def close(self: Any) -> None:
+        connection.close(self)
+        link.cutoff.release()  # its duplicate would keep the connection open
+
+    members = {"_new_conn": new_connection, "close": close, "response_class": staticmethod(response)}
     linked = type(f"Linked{connection.__name__}", (connection,), members)
     return type(f"Linked{pool.__name__}", (pool,), {"ConnectionCls": linked})
 

@@ -134,6 +134,51 @@ class AnswersTest(HttpCheckTest):
         self.assertIn(b"accept-encoding: identity\r\n", head)
 
 
+class HostileTest(HttpCheckTest):
+    """What a peer sends is bounded before it is parsed, kept or logged."""
+
+    def check_against(self, *parts, timeout=DEADLINE):
+        def send(server, sock):
+            sock.recv(65536)
+            for part in parts:
+                sock.sendall(part)
+            server.ignore(sock)
+
+        server = ScriptedServer(send)
+        self.addCleanup(server.close)
+        return self.run_once(self.check(f"http://127.0.0.1:{server.port}", timeout))
+
+    def test_informational_responses_before_the_answer_are_skipped(self):
+        interim = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        self.assertIsNone(self.check_against(interim * 8, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").reason)
+
+    def test_informational_responses_without_end_are_a_breach_of_protocol(self):
+        self.assertEqual(self.check_against(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 17).reason, Reason.PROTOCOL)
+
+    def test_switching_protocols_is_an_answer_and_not_an_accepted_one(self):
+        self.assertEqual(self.check_against(b"HTTP/1.1 101 x\r\n\r\n").reason, Reason.HTTP_STATUS)
+
+    def test_a_head_above_64_kib_is_not_read_to_its_end(self):
+        lines = b"".join(b"X-%d: %s\r\n" % (n, b"a" * 1000) for n in range(90))
+        for head in (lines, b"X: " + b"a" * 70000 + b"\r\n"):
+            outcome = self.check_against(b"HTTP/1.1 200 OK\r\n", head, b"\r\n")
+            self.assertEqual(outcome.reason, Reason.PROTOCOL)
+
+    def test_cookies_are_not_parsed(self):
+        with unittest.mock.patch("http.cookiejar.parse_ns_headers") as netscape:
+            with unittest.mock.patch("http.cookiejar.split_header_words") as rfc2965:
+                outcome = self.check_against(
+                    b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nSet-Cookie2: c=d\r\nContent-Length: 0\r\n\r\n"
+                )
+        self.assertEqual((outcome.reason, netscape.called, rfc2965.called), (None, False, False))
+
+    def test_a_head_that_drips_ends_at_the_deadline_without_help_from_outside(self):
+        server = self.serve(Mode.DRIP_HEAD)
+        outcome = self.run_once(self.check(server.url, timeout=0.3))
+        self.assertEqual(outcome.reason, Reason.TIMEOUT)
+        self.assertTrue(server.wait_for_open(0))
+
+
 class KeptConnectionTest(HttpCheckTest):
     def test_one_closed_by_the_peer_before_a_byte_of_the_answer_is_replaced_in_the_same_check(self):
         server = self.serve(Mode.CLOSE_REUSED)
