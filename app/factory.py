@@ -38,7 +38,7 @@ ANSWERS = "server_health_answers"
 
 
 def create_app(settings: Settings) -> Flask:
-    """Assemble the service. Nothing runs yet: that is `runtime_of(app).start()`."""
+    """Assemble the service. Nothing runs before `runtime_of(app).start()`."""
     watch = _watch(settings)
     registry = Registry(settings.ws_max_connections)
     monitor = Monitor(registry, interval=settings.sweep_interval_seconds)
@@ -58,6 +58,7 @@ def create_app(settings: Settings) -> Flask:
     )
     token = settings.status_token.get_secret_value()
     app = Flask("app", static_folder=None)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # GET and HEAD are all there is
     app.extensions[EXTENSION] = runtime
     app.extensions[ANSWERS] = answers
     app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": settings.ws_ping_interval_seconds}
@@ -80,7 +81,7 @@ def runtime_of(app: Flask) -> Runtime:
 
 
 def answers_of(app: Flask) -> ProbeAnswers:
-    """What an application of `create_app` answers probes with."""
+    """The answers to probes of an application of `create_app`."""
     answers: ProbeAnswers = app.extensions[ANSWERS]
     return answers
 
@@ -125,7 +126,7 @@ def _upstreams(settings: Settings, reconnects: Tally[str]) -> list[Outbound]:
 
 
 def _feed(runtime: Runtime) -> Feed:
-    """The feed, told by all that it tells of."""
+    """The feed, published at every change that it reports."""
 
     def facts() -> dict[str, Any]:
         report = runtime.watch.current()

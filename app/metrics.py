@@ -1,4 +1,4 @@
-"""What is measured, for Prometheus: names and units as its guidelines ask, in a registry of our own."""
+"""What is measured, for Prometheus: names and units follow its guidelines, in a registry of our own."""
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import product
@@ -21,16 +21,16 @@ PREFIX = "server_health"
 # A check takes at most CHECK_TIMEOUT_SECONDS, which is at most 5: no duration is beyond the last bucket.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 NO_REASON = "none"  # an empty label would be no label at all
-# The two that no check ends with.
+# No check ends with these two.
 NOT_CHECKED = (Reason.PENDING, Reason.STALE)
-# Clients of ours are connected or gone: we never dial them.
+# A client is connected or gone: we never dial one.
 INBOUND_STATES = (State.CONNECTED, State.CLOSED)
 
 
 class Metrics:
-    """Everything that `/metrics` tells, all of it there from the start, as zero.
+    """Everything that `/metrics` reports; every series exists from the start, as zero.
 
-    What happens is counted as it happens; what holds is read when it is asked for. The tallies are counts kept by
+    Events are counted as they happen; states are read at each scrape. The tallies are counts kept by
     other parts: `reconnects` by outcome, `probes` by route and status code, `turned_away` by cause.
     """
 
@@ -47,7 +47,7 @@ class Metrics:
         turned_away: Tally[str],
         draining: Callable[[], bool],
     ) -> None:
-        # Each counter would else bring a second series, with the time when it was made.
+        # Otherwise each counter would have a second series, with the time when it was created.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._registry.register(_Holding(watch, registry, monitor, reconnects, probes, turned_away, draining))
@@ -60,7 +60,7 @@ class Metrics:
 
 
 class _Checks:
-    """A listener that counts what the checks bring."""
+    """A listener that counts the results of checks."""
 
     def __init__(self, dependencies: Iterable[str], registry: CollectorRegistry) -> None:
         self._durations = Histogram(
@@ -100,7 +100,7 @@ class _Checks:
 
 
 class _Holding(Collector):
-    """Reads, at each scrape, what others know."""
+    """Reads the state of the other parts at each scrape."""
 
     def __init__(
         self,

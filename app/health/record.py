@@ -29,10 +29,10 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The last result of a dependency's checks, and what led there.
+    """The last result of a dependency's checks, and what led to it.
 
-    `since` is when the present status began to hold, `checked_at` and `last_success` when such a check began.
-    Nothing is known at first, and so nothing is connected.
+    `since` is when the present status began to hold, `checked_at` and `last_success` when such a check began. Nothing
+    is known at first, so nothing is connected.
     """
 
     dependency: str
@@ -82,5 +82,5 @@ class Record:
 
 
 def status_of(reason: Reason | None) -> str:
-    """The status that goes with a reason; none is needed to be connected."""
+    """The status that goes with a reason: connected if there is none."""
     return CONNECTED if reason is None else DISCONNECTED

@@ -1,4 +1,4 @@
-"""One log line for every change of a dependency's state, none for a check that repeats it."""
+"""One log line for each change of a dependency's status, none for a check that repeats it."""
 
 import logging
 import threading
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class StateLog:
-    """A listener that logs: INFO up, WARNING down, with how long the last state held.
+    """A listener that logs: INFO up, WARNING down, with how long the last status held.
 
     A reason that changes while the dependency stays down is logged at most once in REASON_SECONDS.
     """
@@ -52,6 +52,6 @@ class StateLog:
 
 
 def _held(before: Record, after: Record) -> str:
-    """How long the state before held, and what it was."""
+    """How long the status before held, and what it was."""
     seconds = max(0.0, (after.since - before.since) / 1000)
     return f"{seconds:.1f} s {before.reason or before.status}"

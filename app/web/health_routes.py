@@ -42,9 +42,9 @@ def create_health_blueprint(
         return json_response(*answers.answer(path, known, now()))
 
     for path in PROBES:
-        routes.add_url_rule(path, path, probe, methods=["GET"], provide_automatic_options=False)
+        routes.add_url_rule(path, path, probe, methods=["GET"])
 
-    @routes.get("/health/details", provide_automatic_options=False)
+    @routes.get("/health/details")
     def details() -> Response:
         known = report()
         body = {**known.health(now()), "checks": known.checks(), **facts()}

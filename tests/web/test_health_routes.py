@@ -51,6 +51,7 @@ class FakeWatch:
 def application(watch, code=503, required=(), ailing=(), draining=lambda: False):
     answers = ProbeAnswers(code, required, lambda: list(ailing), draining)
     app = Flask("plain", static_folder=None)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.register_blueprint(
         create_health_blueprint(watch, answers, lambda: {"draining": draining(), "started_at": 5}, lambda: 1795464000.0)
     )
