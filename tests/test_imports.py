@@ -16,7 +16,8 @@ ALLOWED = {
     "app.health": {"app.health", "app.checks", "app.net", "app.tally"},
     "app.connections": {"app.connections", "app.net", "app.tally"},
     "app.setting_types": set(),
-    "app.settings": {"app.setting_types"},
+    "app.setting_urls": {"app.setting_types"},
+    "app.settings": {"app.setting_types", "app.setting_urls"},
     "app.log_setup": set(),
     "app.runtime": {"app.health", "app.connections", "app.tally"},
     "app.metrics": {"app.health", "app.checks", "app.connections", "app.net", "app.tally"},
@@ -40,12 +41,11 @@ FLASK = frozenset({"flask", "flask_sock", "werkzeug", "jinja2"})
 ONLY_IN = {
     **dict.fromkeys(FLASK, ("app.web", "app.factory")),
     "gunicorn": ("app.serving",),
-    "pymongo": ("app.checks", "app.setting_types"),
+    "pymongo": ("app.checks", "app.setting_urls"),
     "requests": ("app.checks",),
     "prometheus_client": ("app.metrics",),
     "simple_websocket": ("app.connections", "app.web"),
-    "pydantic": ("app.settings", "app.setting_types"),
-    "pydantic_settings": ("app.settings", "app.setting_types"),
+    "pydantic": ("app.settings", "app.setting_types", "app.setting_urls"),
 }
 ENVIRONMENT = frozenset({"environ", "environb", "getenv", "getenvb", "putenv"})
 
