@@ -34,7 +34,7 @@ CMD ["gunicorn", "--config", "python:app.serving.gunicorn_conf", "app.wsgi:app"]
 ARG VERSION=1.0.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="server-health" \
-      org.opencontainers.image.description="Monitors whether the dependencies of a server are reachable, and reports it" \
+      org.opencontainers.image.description="Reports whether the dependencies of a server are reachable" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="MIT"

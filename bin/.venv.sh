@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # usage: bin/.venv.sh [run]
-# Brings the checkout's virtual environment up to date with requirements.txt and tests/requirements.txt; with `run`, only
-# with what bin/dev needs: requirements.txt and the embedded MongoDB. Silent if there is nothing to do.
+# Installs requirements.txt and tests/requirements.txt into the checkout's virtual environment; with `run`, only what
+# bin/dev needs: requirements.txt and the embedded MongoDB. Silent if there is nothing to do.
 #   VENV    its folder, relative to the checkout (default .venv)
 #   PYTHON  the Python that makes it (default python3)
 # Exit status: 1 without Python 3.11 or later, otherwise that of venv or pip.
