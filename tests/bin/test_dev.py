@@ -91,7 +91,7 @@ class DevTest(unittest.TestCase):
 
     def test_dev_runs_beside_another_nx_27017(self):
         # It uses the default pid file, unless another nx-27017 on this machine already does.
-        stranger = self.start(NX, "--db", "memory", "--port", "0", "--log-file", str(self.folder / "nx.log"))
+        other = self.start(NX, "--db", "memory", "--port", "0", "--log-file", str(self.folder / "nx.log"))
         eventually(pathlib.Path("/tmp/nx_27017.pid").exists, DEADLINE)
         process = self.start(AI_SERVICE_URL="http://127.0.0.1:1")
         eventually(self.health, DEADLINE)
@@ -99,8 +99,8 @@ class DevTest(unittest.TestCase):
         self.assertNotIn("stand-in", self.output())
         process.terminate()
         self.assert_nothing_left(process)
-        stranger.terminate()
-        stranger.wait(DEADLINE)
+        other.terminate()
+        other.wait(DEADLINE)
 
     def test_a_port_in_use_is_reported_in_one_line_before_anything_starts(self):
         with socket.create_server(("127.0.0.1", self.port)):
