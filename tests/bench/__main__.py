@@ -1,7 +1,6 @@
-"""Measures in interleaved rounds; prints a table of medians, and writes JSON and a plot. See bin/bench."""
+"""Measures in interleaved rounds; prints tables of medians. See bin/bench."""
 
 import argparse
-import json
 import os
 import platform
 import shutil
@@ -20,10 +19,11 @@ CONNECTIONS = (1, 16, 64)
 WORKERS = {"service": "probe", "service on gthread": "gthread"}
 BARE = {tables.REFERENCE: "flask_app", "bare WSGI on gthread": "wsgi_app"}
 DELAYS = {"0 ms": 0.0, "20 ms": 0.02, "hung": 3600.0}
+OTHER = "other "
 CROWD = {"websockets": 96, "slow": 32, "idle": 200, "half": 200, "lingering": 20}
 
 
-def service(mongo_uri, ai_port, worker_class, app="app.wsgi:app"):
+def service(mongo_uri, ai_port, worker_class, app="app.wsgi:app", root=processes.ROOT):
     port = processes.free_port()
     environ = {
         "HOST": "127.0.0.1",
@@ -33,7 +33,7 @@ def service(mongo_uri, ai_port, worker_class, app="app.wsgi:app"):
         "WORKER_CLASS": worker_class,
         "DRAIN_SECONDS": "0",
     }
-    return processes.gunicorn(app, port, environ, *SERVICE)
+    return processes.gunicorn(app, port, environ, *SERVICE, root=root)
 
 
 def bare(name):
@@ -50,6 +50,9 @@ def measure(args, results):
                 for name, worker_class in WORKERS.items():
                     ai_port = stack.enter_context(processes.ai_service(delay))
                     servers[name] = stack.enter_context(service(mongo_uri, ai_port, worker_class)), ai_port
+                    if args.beside and delay == 0.0:
+                        other = service(mongo_uri, ai_port, worker_class, root=args.beside)
+                        servers[OTHER + name] = stack.enter_context(other), ai_port
                 if delay == 0.0:
                     for name, app in BARE.items():
                         servers[name] = stack.enter_context(bare(app)), None
@@ -86,13 +89,10 @@ def main():
     parser = argparse.ArgumentParser(prog="bin/bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="rounds; the medians are reported (3)")
     parser.add_argument("--seconds", type=int, default=3, help="seconds of one run of wrk (3)")
-    parser.add_argument(
-        "--output", type=Path, default=Path("build/bench"), help="folder for results.json and latency.png (build/bench)"
-    )
+    parser.add_argument("--beside", type=Path, help="another checkout of the service, measured in the same rounds")
     args = parser.parse_args()
-    for tool in ("wrk", "gnuplot"):
-        if shutil.which(tool) is None:
-            sys.exit(f"bin/bench: {tool} is missing: apt-get install wrk gnuplot-nox")
+    if shutil.which("wrk") is None:
+        sys.exit("bin/bench: wrk is missing: apt-get install wrk")
     results = {
         "date": date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
@@ -103,9 +103,7 @@ def main():
     measure(args, results)
     crowding_out(results)
     results["medians"] = tables.medians(results["runs"], statistics.median)
-    args.output.mkdir(parents=True, exist_ok=True)
-    (args.output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    tables.plot(results["medians"], args.output / "latency.png")
+    results["beside"] = tables.beside(results["runs"], statistics.median, OTHER)
     print(tables.markdown(results))
 
 

@@ -30,9 +30,9 @@ def free_port():
 
 
 @contextmanager
-def process(command, core, **options):
+def process(command, core, cwd=ROOT, **options):
     """Run `command` in its own process group, and end the group."""
-    running = subprocess.Popen(pinned(core, command), cwd=ROOT, start_new_session=True, **options)
+    running = subprocess.Popen(pinned(core, command), cwd=cwd, start_new_session=True, **options)
     try:
         yield running
     finally:
@@ -81,12 +81,12 @@ class Server:
 
 
 @contextmanager
-def gunicorn(app, port, environ, *options):
-    """gunicorn with `app` on the servers' core; yields a Server once it answers."""
+def gunicorn(app, port, environ, *options, root=ROOT):
+    """gunicorn with `app` of the checkout `root` on the servers' core; yields a Server once it answers."""
     command = [str(BIN / "gunicorn"), *options, app]
     began = time.perf_counter()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with process(command, SERVER_CORE, env=os.environ | environ, **quiet) as running:
+    with process(command, SERVER_CORE, env=os.environ | environ, cwd=root, **quiet) as running:
         until(lambda: get(port, "/health") is not None, app)
         yield Server(port, time.perf_counter() - began, running.pid)
 

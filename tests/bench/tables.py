@@ -1,8 +1,8 @@
-"""The results of the bench: medians, tables, a plot."""
+"""The results of the bench: medians and tables."""
 
-import subprocess
 import sys
 from collections import defaultdict
+from operator import truediv
 
 FIGURES = ("rate", "p50", "p99", "max", "checks", "rss", "startup")
 REFERENCE = "bare Flask on gthread"
@@ -27,6 +27,20 @@ def medians(runs, median):
     return rows
 
 
+def beside(runs, median, other):
+    """(server, connections) -> its requests per second as a multiple of those of the same server called `other` + it,
+    computed within each round, dependencies at 0 ms."""
+    rates = defaultdict(list)
+    for run in runs:
+        if run["dependencies"] == "0 ms":
+            rates[run["server"], run["connections"]].append(run["rate"])
+    return {
+        (server, connections): median(map(truediv, ours, rates[other + server, connections]))
+        for (server, connections), ours in rates.items()
+        if (other + server, connections) in rates
+    }
+
+
 def markdown(results):
     """All results as Markdown."""
     lines = [
@@ -49,31 +63,9 @@ def markdown(results):
     for server, row in results["crowd"].items():
         figures = " | ".join("–" if row[key] is None else f"{row[key]:.1f}" for key in ("p50", "p99", "max"))
         lines.append(f"| {server} | {row['probes']} | {row['unanswered']} | {figures} |")
+    if results["beside"]:
+        lines += ["", "| beside the other checkout | connections | × its requests/s |", "| --- | --: | --: |"]
+        lines += [
+            f"| {server} | {connections} | {ratio:.2f} |" for (server, connections), ratio in results["beside"].items()
+        ]
     return "\n".join(lines)
-
-
-def plot(rows, path):
-    """p50 and p99 over connections, one line for each server, dependencies at 0 ms; needs gnuplot."""
-    lines = defaultdict(list)
-    for row in rows:
-        if row["dependencies"] == "0 ms":
-            lines[row["server"]].append((row["connections"], row["p50"], row["p99"]))
-    commands = [
-        "set terminal pngcairo size 900,520 font 'sans,11'",
-        f"set output '{path}'",
-        "set title 'Latency of /health, dependencies at 0 ms (solid p99, dashed p50)'",
-        "set xlabel 'connections'",
-        "set ylabel 'milliseconds'",
-        "set logscale xy 2",
-        "set logscale y 10",
-        "set grid",
-        "set key outside right",
-    ]
-    curves, data = [], []
-    for color, (server, points) in enumerate(lines.items(), 1):
-        curves.append(f"'-' using 1:3 with linespoints lc {color} lw 2 title '{server}'")
-        curves.append(f"'-' using 1:2 with lines lc {color} dt 2 notitle")
-        block = [*(f"{x} {p50} {p99}" for x, p50, p99 in points), "e"]
-        data += block + block
-    script = "\n".join([*commands, "plot " + ", ".join(curves), *data, ""])
-    subprocess.run(["gnuplot"], input=script, text=True, check=True)
