@@ -20,6 +20,7 @@ from app.health.report import Identity
 from app.health.state_log import StateLog
 from app.health.timing import Timing
 from app.health.watch import HealthWatch
+from app.logs.setup import dropped_lines
 from app.metrics import Metrics
 from app.runtime import Runtime
 from app.settings import Settings
@@ -45,7 +46,13 @@ def create_app(settings: Settings) -> Flask:
         settings.unhealthy_status_code, settings.readiness_requires, runtime.ailing_threads, lambda: runtime.draining
     )
     metrics = Metrics(
-        watch, registry, monitor, reconnects=reconnects, probes=answers.counts, draining=lambda: runtime.draining
+        watch,
+        registry,
+        monitor,
+        reconnects=reconnects,
+        probes=answers.counts,
+        draining=lambda: runtime.draining,
+        dropped_lines=dropped_lines,
     )
     token = settings.status_token.get_secret_value()
     app = Flask("app", static_folder=None)

@@ -47,11 +47,12 @@ class Metrics:
         reconnects: Tally,
         probes: Callable[[], Mapping[tuple[str, int], int]],
         draining: Callable[[], bool],
+        dropped_lines: Callable[[], int],
     ) -> None:
         # Each counter would else bring a second series, with the time when it was made.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
-        self._registry.register(_Holding(watch, registry, monitor, reconnects, probes, draining))
+        self._registry.register(_Holding(watch, registry, monitor, reconnects, probes, draining, dropped_lines))
         watch.listen(_Checks(watch.dependencies, self._registry))
         ProcessCollector(registry=self._registry)
 
@@ -111,6 +112,7 @@ class _Holding(Collector):
         reconnects: Tally,
         probes: Callable[[], Mapping[tuple[str, int], int]],
         draining: Callable[[], bool],
+        dropped_lines: Callable[[], int],
     ) -> None:
         self._watch = watch
         self._registry = registry
@@ -118,6 +120,7 @@ class _Holding(Collector):
         self._reconnects = reconnects
         self._probes = probes
         self._draining = draining
+        self._dropped_lines = dropped_lines
 
     def collect(self) -> Iterable[Metric]:
         report = self._watch.current()
@@ -159,6 +162,11 @@ class _Holding(Collector):
             "Probes answered.",
             ["route", "code"],
             {(route, str(code)): n for (route, code), n in self._probes().items()},
+        )
+        yield CounterMetricFamily(
+            f"{PREFIX}_log_lines_dropped",
+            "Log lines dropped because they were not read in time, or could not be written.",
+            self._dropped_lines(),
         )
         yield _gauge(
             "monitor_last_sweep_timestamp_seconds",

@@ -15,7 +15,8 @@ ALLOWED = {
     "app.connections": {"app.connections"},
     "app.setting_types": set(),
     "app.settings": {"app.setting_types"},
-    "app.log_setup": set(),
+    "app.logs": {"app.logs"},
+    "app.startup": {"app.settings", "app.logs"},
     "app.runtime": {"app.health", "app.connections"},
     "app.metrics": {"app.health", "app.connections"},
     "app.web": {"app.web", "app.metrics", "app.health", "app.connections"},
@@ -28,6 +29,7 @@ ALLOWED = {
         "app.metrics",
         "app.health",
         "app.connections",
+        "app.logs",
     },
 }
 
@@ -108,10 +110,8 @@ class ImportsTest(unittest.TestCase):
                 with self.subTest(module.name, library=name):
                     self.assertTrue(any(belongs(module.name, part) for part in ONLY_IN[name]))
 
-    def test_the_environment_is_read_at_the_two_beginnings_only(self):
-        self.assertEqual(
-            {module.name for module in MODULES if module.reads_environment()}, {"app.wsgi", "app.serving.gunicorn_conf"}
-        )
+    def test_the_environment_is_read_in_one_place(self):
+        self.assertEqual([module.name for module in MODULES if module.reads_environment()], ["app.startup"])
 
     def test_imports_are_written_out(self):
         self.assertEqual([module.name for module in MODULES if module.relative], [])
