@@ -6,8 +6,8 @@ import select
 import threading
 from collections import deque
 
-# A burst fits: all clients that leave at once, or some seconds of a reader that pauses. More is of no use to anybody
-# who reads it later, and the memory is the service's own.
+# Room for a burst (all clients leave at once) and for a reader that pauses for some seconds. The lines bound what many
+# short ones cost beside their bytes.
 MOST_LINES = 4096
 MOST_BYTES = 1024 * 1024
 
@@ -15,10 +15,11 @@ log = logging.getLogger(__name__)
 
 
 class LineWriter:
-    """Writes lines to a descriptor, in the order in which they were put, each with one system call.
+    """Writes lines to a descriptor, in the order in which they were put.
 
-    So short lines of two processes that share a pipe do not mix (pipe(7), PIPE_BUF). It writes past `sys.stdout`: a
-    thread that waits inside its buffer makes the interpreter abort at exit.
+    Each is one system call, so that short lines of two processes that share a pipe do not mix (pipe(7), PIPE_BUF). It
+    does not use `sys.stdout`: a thread that waits inside its buffer makes the interpreter abort at exit. Nor does it
+    use logging's QueueListener, which waits for its thread without a limit when it is stopped.
     """
 
     def __init__(self, descriptor: int, name: str) -> None:

@@ -56,7 +56,7 @@ class Redactor:
                 return beginning
         else:
             # Enough for the line and for a secret that the cut goes through, of which the margin leaves nothing.
-            size = room // 2 + self._margin
+            size = room // 2 + self._margin + 1
             beginning = CUT_BEFORE_AT_SIGN.sub("***", self(text[:size]))
             beginning = beginning[: max(0, len(beginning) - self._margin)]
             end = CUT_BEHIND_SCHEME.sub("***@", self(text[-size:]))[self._margin :]

@@ -136,6 +136,8 @@ class LengthTest(unittest.TestCase):
     def test_a_line_is_never_longer_than_8_KiB_and_hardly_ever_shorter_when_it_is_cut(self):
         for each in ("a", "\t", "\n", "\x80", "\u00fc", "\u202e", "\U000e0041", "\U0001f600", "\udcff", '"', "\\"):
             long = each * 100_000
+            self.assertLessEqual(len(f"{text('%s', each * 8000)}\n".encode()), LIMIT)
+            self.assertLessEqual(len(f"{as_json('%s', each * 8000)}\n".encode()), LIMIT)
             error = raised(ValueError(long))
             for form in (text, as_json):
                 for name, line in (

@@ -89,6 +89,16 @@ class StandardStreamsTest(unittest.TestCase):
         out, err = self.written()
         self.assertEqual((out, err), ([f"TypeError in a log call at {__file__}:17", "next"], []))
 
+    def test_a_recursion_that_is_too_deep_is_the_callers_to_handle(self):
+        class Deep:
+            def __str__(self):
+                return str(self)
+
+        with self.assertRaises(RecursionError):
+            self.log("%s", Deep())
+        self.log("next")
+        self.assertEqual(self.written(), [["next"], []])
+
     def test_a_stream_that_nobody_reads_does_not_hold_up_the_other_nor_the_end(self):
         reader, full = os.pipe()
         os.set_blocking(full, False)
