@@ -3,27 +3,30 @@
 import time
 from typing import Any
 
+import certifi
 from flask import Flask
 
+from app.checks.check import Check
+from app.checks.http import HttpCheck
+from app.checks.mongodb import MongoDbCheck
 from app.connections.backoff import Backoff
 from app.connections.dialler import Dialler
 from app.connections.monitor import Monitor
-from app.connections.outbound import Outbound
+from app.connections.outbound import OUTCOMES, Outbound
 from app.connections.registry import Registry
-from app.connections.tally import Tally
 from app.connections.upstreams import create_upstreams
-from app.health.ai_service_check import AiServiceCheck
 from app.health.answers import ProbeAnswers
-from app.health.mongo_check import MongoCheck
-from app.health.probe_state import Told
+from app.health.checker_state import Step
 from app.health.report import Identity
 from app.health.state_log import StateLog
 from app.health.timing import Timing
 from app.health.watch import HealthWatch
 from app.logs.setup import dropped_lines
 from app.metrics import Metrics
+from app.net.resolver import Resolver
 from app.runtime import Runtime
 from app.settings import Settings
+from app.tally import Tally
 from app.web import access, error_handlers, security_headers
 from app.web.feed import Feed
 from app.web.health_routes import create_health_blueprint
@@ -36,11 +39,11 @@ ANSWERS = "server_health_answers"
 
 
 def create_app(settings: Settings) -> Flask:
-    """Assemble the service. Nothing runs yet: that is `runtime_of(app).start()`."""
+    """Assemble the service. Nothing runs before `runtime_of(app).start()`."""
     watch = _watch(settings)
     registry = Registry(settings.ws_max_connections)
     monitor = Monitor(registry, interval=settings.sweep_interval_seconds)
-    reconnects = Tally("success", "failure", "gave_up")
+    reconnects = Tally(OUTCOMES)
     runtime = Runtime(watch, registry, monitor, _upstreams(settings, reconnects))
     answers = ProbeAnswers(
         settings.unhealthy_status_code, settings.readiness_requires, runtime.ailing_threads, lambda: runtime.draining
@@ -51,11 +54,13 @@ def create_app(settings: Settings) -> Flask:
         monitor,
         reconnects=reconnects,
         probes=answers.counts,
+        turned_away=runtime.turned_away,
         draining=lambda: runtime.draining,
         dropped_lines=dropped_lines,
     )
     token = settings.status_token.get_secret_value()
     app = Flask("app", static_folder=None)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # GET and HEAD are all there is
     app.extensions[EXTENSION] = runtime
     app.extensions[ANSWERS] = answers
     app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": settings.ws_ping_interval_seconds}
@@ -78,16 +83,19 @@ def runtime_of(app: Flask) -> Runtime:
 
 
 def answers_of(app: Flask) -> ProbeAnswers:
-    """What an application of `create_app` answers probes with."""
+    """The answers to probes of an application of `create_app`."""
     answers: ProbeAnswers = app.extensions[ANSWERS]
     return answers
 
 
 def _watch(settings: Settings) -> HealthWatch:
     timeout = settings.check_timeout_seconds
-    checks = [
-        MongoCheck(settings.mongo_uri.get_secret_value(), timeout),
-        AiServiceCheck(settings.ai_service_url.get_secret_value(), timeout, settings.ca_bundle or None),
+    ca_bundle = settings.ca_bundle or certifi.where()
+    checks: list[Check] = [
+        MongoDbCheck("mongodb", settings.mongo_uri.get_secret_value(), timeout),
+        HttpCheck(
+            "ai_service", settings.ai_service_url.get_secret_value().rstrip("/") + "/health", ca_bundle, Resolver()
+        ),
     ]
     timing = Timing(
         interval=settings.check_interval_seconds,
@@ -104,7 +112,7 @@ def _watch(settings: Settings) -> HealthWatch:
     )
 
 
-def _upstreams(settings: Settings, reconnects: Tally) -> list[Outbound]:
+def _upstreams(settings: Settings, reconnects: Tally[str]) -> list[Outbound]:
     dialler = Dialler(
         timeout=settings.dial_timeout_seconds,
         ping_interval=settings.ws_ping_interval_seconds,
@@ -120,18 +128,18 @@ def _upstreams(settings: Settings, reconnects: Tally) -> list[Outbound]:
 
 
 def _feed(runtime: Runtime) -> Feed:
-    """The feed, told by all that it tells of."""
+    """The feed, published at every change that it reports."""
 
     def facts() -> dict[str, Any]:
         report = runtime.watch.current()
         return {**report.health(int(time.time() * 1000)), "draining": runtime.draining}
 
-    def told(step: Told) -> None:
+    def publish_step(step: Step) -> None:
         if step.after.reason is not step.before.reason:
             feed.publish()
 
     feed = Feed(facts)
-    runtime.watch.listen(told)
+    runtime.watch.listen(publish_step)
     runtime.registry.subscribe(lambda _connection, _state: feed.publish())
     runtime.monitor.subscribe(feed.publish)
     runtime.on_drain(feed.publish)

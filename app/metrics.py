@@ -1,4 +1,4 @@
-"""What is measured, for Prometheus: names and units as its guidelines ask, in a registry of our own."""
+"""What is measured, for Prometheus: names and units follow its guidelines, in a registry of our own."""
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import product
@@ -11,29 +11,27 @@ from prometheus_client.registry import Collector
 from app.connections.connection import Direction, State
 from app.connections.monitor import Monitor
 from app.connections.registry import Registry
-from app.connections.tally import Tally
-from app.health.checks import Reason
-from app.health.probe_state import Told
+from app.health.checker_state import Step
 from app.health.record import status_of
 from app.health.watch import HealthWatch
+from app.net.reason import Reason
+from app.tally import Tally
 
 PREFIX = "server_health"
 # A check takes at most CHECK_TIMEOUT_SECONDS, which is at most 5: no duration is beyond the last bucket.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 NO_REASON = "none"  # an empty label would be no label at all
-# The two that no check ends with.
+# No check ends with these two.
 NOT_CHECKED = (Reason.PENDING, Reason.STALE)
-# Clients of ours are connected or gone: we never dial them.
+# A client is connected or gone: we never dial one.
 INBOUND_STATES = (State.CONNECTED, State.CLOSED)
-# The first five refuse a WebSocket, the last two any connection.
-REFUSALS = ("handshake", "token", "origin", "capacity", "closing", "busy", "evicted")
 
 
 class Metrics:
-    """Everything that `/metrics` tells, all of it there from the start, as zero.
+    """Everything that `/metrics` reports; every series exists from the start, as zero.
 
-    What happens is counted as it happens; what holds is read when it is asked for. `reconnects` and `probes`
-    are counts kept by others: by outcome, and by route and status code.
+    Events are counted as they happen; states are read at each scrape. The tallies are counts kept by
+    other parts: `reconnects` by outcome, `probes` by route and status code, `turned_away` by cause.
     """
 
     content_type = CONTENT_TYPE_PLAIN_0_0_4
@@ -44,15 +42,18 @@ class Metrics:
         registry: Registry,
         monitor: Monitor,
         *,
-        reconnects: Tally,
-        probes: Callable[[], Mapping[tuple[str, int], int]],
+        reconnects: Tally[str],
+        probes: Tally[tuple[str, int]],
+        turned_away: Tally[str],
         draining: Callable[[], bool],
         dropped_lines: Callable[[], int],
     ) -> None:
-        # Each counter would else bring a second series, with the time when it was made.
+        # Otherwise each counter would have a second series, with the time when it was created.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
-        self._registry.register(_Holding(watch, registry, monitor, reconnects, probes, draining, dropped_lines))
+        self._registry.register(
+            _Holding(watch, registry, monitor, reconnects, probes, turned_away, draining, dropped_lines)
+        )
         watch.listen(_Checks(watch.dependencies, self._registry))
         ProcessCollector(registry=self._registry)
 
@@ -62,7 +63,7 @@ class Metrics:
 
 
 class _Checks:
-    """A listener that counts what the checks bring."""
+    """A listener that counts the results of checks."""
 
     def __init__(self, dependencies: Iterable[str], registry: CollectorRegistry) -> None:
         self._durations = Histogram(
@@ -91,8 +92,8 @@ class _Checks:
             for reason in ends:
                 self._ended.labels(dependency, status_of(reason), reason or NO_REASON)
 
-    def __call__(self, told: Told) -> None:
-        before, after, outcome = told
+    def __call__(self, step: Step) -> None:
+        before, after, outcome = step
         name = after.dependency
         if outcome is not None:
             self._durations.labels(name).observe(outcome.latency)
@@ -102,15 +103,16 @@ class _Checks:
 
 
 class _Holding(Collector):
-    """Reads, at each scrape, what others know."""
+    """Reads the state of the other parts at each scrape."""
 
     def __init__(
         self,
         watch: HealthWatch,
         registry: Registry,
         monitor: Monitor,
-        reconnects: Tally,
-        probes: Callable[[], Mapping[tuple[str, int], int]],
+        reconnects: Tally[str],
+        probes: Tally[tuple[str, int]],
+        turned_away: Tally[str],
         draining: Callable[[], bool],
         dropped_lines: Callable[[], int],
     ) -> None:
@@ -119,6 +121,7 @@ class _Holding(Collector):
         self._monitor = monitor
         self._reconnects = reconnects
         self._probes = probes
+        self._turned_away = turned_away
         self._draining = draining
         self._dropped_lines = dropped_lines
 
@@ -150,7 +153,7 @@ class _Holding(Collector):
             ["outcome"],
             {(name,): n for name, n in self._reconnects.snapshot().items()},
         )
-        refused = dict.fromkeys(REFUSALS, 0) | self._registry.refused.snapshot()
+        refused = self._registry.refused.snapshot() | self._turned_away.snapshot()
         yield _counter(
             "connections_refused",
             "Connections of clients that were not let in, or had to make room.",
@@ -161,7 +164,7 @@ class _Holding(Collector):
             "probes",
             "Probes answered.",
             ["route", "code"],
-            {(route, str(code)): n for (route, code), n in self._probes().items()},
+            {(route, str(code)): n for (route, code), n in self._probes.snapshot().items()},
         )
         yield CounterMetricFamily(
             f"{PREFIX}_log_lines_dropped",

@@ -10,8 +10,11 @@ from app.connections.connection import Connection
 from app.connections.monitor import Monitor
 from app.connections.registry import Registry
 from app.health.watch import HealthWatch
+from app.tally import Tally
 
 GOING_AWAY = 1001
+# Why a server closes a connection that it cannot serve, or that has to make room for another.
+TURNED_AWAY = ("busy", "evicted")
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +36,8 @@ class Runtime:
         self.watch = watch
         self.registry = registry
         self.monitor = monitor
+        self.turned_away = Tally(TURNED_AWAY)
+        """Connections that the server in front of the application did not serve, by cause; counted there."""
         self._upstreams = upstreams
         self._started_at = int(wall() * 1000)
         self._draining = threading.Event()

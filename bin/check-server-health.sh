@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # usage: check-server-health.sh [-u URL] [-t SECONDS] [--details]
-# Asks a server whether it is healthy (http://localhost:8080/health), for 5 seconds at most, all in all; -t takes a
-# number above 0. Needs bash 4.4 and curl or wget, and takes jq if it is there. Proxies, redirects and what the user has
-# set up for curl and wget are left out.
-# With --details it asks URL/details, which takes jq, and prints a table of the dependencies, with reasons; in colour on
-# a terminal, unless NO_COLOR is set. STATUS_TOKEN, if it is set, is sent along then.
-# Prints "Server is healthy", or "Server is unhealthy" and "Response: " with what came, as one line of printable ASCII.
-# Exit status: 0 healthy: success in HTTP, and one JSON object whose status is "healthy"
+# Asks a server whether it is healthy (http://localhost:8080/health), for at most 5 seconds in total; -t sets another
+# number above 0. Needs bash 4.4 and curl or wget; uses jq if it is installed. Proxies, redirects and the user's own
+# configuration of curl and wget are ignored.
+# With --details it asks URL/details, with STATUS_TOKEN if that is set, and prints a table of the dependencies and their
+# reasons. This needs jq. The table is coloured on a terminal unless NO_COLOR is set.
+# Prints "Server is healthy", or "Server is unhealthy" and "Response: " with the response as a line of printable ASCII.
+# Exit status: 0 healthy: a 2xx status code, and one JSON object whose status is "healthy"
 #              1 unhealthy, unreachable, late, not JSON or over 32 KiB (1 MiB with --details)
-#              2 wrong usage, or neither curl nor wget is there, or for --details no jq
+#              2 wrong usage, or neither curl nor wget is installed, or jq is missing for --details
 set -euo pipefail
-LC_ALL=C # bytes, not characters: to count, and to know what is printable
+LC_ALL=C # lengths and [:print:] are about bytes
 
 readonly USAGE='[-u URL] [-t SECONDS] [--details]'
 limit=32768
@@ -23,20 +23,20 @@ fail() {
   exit 2
 }
 
-# says_healthy TEXT: it is one JSON object whose "status" is "healthy". Without jq, what this service does not send is
-# refused: a key of that object with an escape, which could spell "status"; more than 9 levels or 1000 parts, for time.
-says_healthy() {
+# is_healthy TEXT: whether it is one JSON object whose "status" is "healthy". Without jq, it refuses what this service
+# never sends: a key with an escape, which could spell "status", and, to save time, more than 9 levels or 1000 tokens.
+is_healthy() {
   if command -v jq >/dev/null; then
     jq -se 'length == 1 and (.[0] | type == "object" and .status == "healthy")' <<<"$1" >/dev/null 2>&1
     return
   fi
   local rest=$1 token='' last='' key='' status='' depth=0 parts=0
-  local -a inside=('') # of each open container: s for a string, v for another value, and its punctuation
+  local -a inside=('') # each open container's content: s for a string, v for any other value, and the punctuation
   local string='"[^"\[:cntrl:]]*(\\(["\/bfnrt]|u[[:xdigit:]]{4})[^"\[:cntrl:]]*)*"'
   local number='-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9]+)?'
   local next=$'^[ \t\r\n]*'"($string|$number|true|false|null|[][{}:,])"
   local container='^([{](s:[sv](,s:[sv])*)?[}]|[[]([sv](,[sv])*)?[]])$'
-  # A look at the next few characters mostly does; to look through all of them each time takes seconds.
+  # Usually the next few characters are enough; matching against the whole rest each time takes seconds.
   while ((parts++ < 1000)) && [[ ${rest:0:99} =~ $next && ${#BASH_REMATCH} -lt 99 || $rest =~ $next ]]; do
     token=${BASH_REMATCH[1]} rest=${rest:${#BASH_REMATCH}}
     case $token in
@@ -65,7 +65,7 @@ says_healthy() {
   [[ $status == '"healthy"' && ${inside[0]} == v && $depth == 0 && $rest =~ ^[[:space:]]*$ ]]
 }
 
-# rows TEXT: of the details of a server, a line for each dependency, its cells with tabs between; fails if it is none.
+# rows TEXT: prints one line for each dependency in the details, its cells separated by tabs; fails if TEXT has none.
 rows() {
   jq -er '
     def span: if . >= 172800 then "\(. / 86400 | floor) d" elif . >= 7200 then "\(. / 3600 | floor) h"
@@ -77,7 +77,7 @@ rows() {
     ] | @tsv' <<<"$1" 2>/dev/null
 }
 
-# table ROWS: with a heading, in columns; the state in colour on a terminal.
+# table ROWS: prints the rows in columns under a heading, the state in colour on a terminal.
 table() {
   local -a widths=(0 0 0 0 0 0) cells
   local row cell column colour line
@@ -114,33 +114,33 @@ while getopts :u:t:h-: option; do
       details=true
       ;;
     h) echo "usage: check-server-health.sh $USAGE" && exit ;;
-    :) fail "-$OPTARG wants a value" ;;
+    :) fail "-$OPTARG requires a value" ;;
     *) fail "no option -$OPTARG; usage: $USAGE" ;;
   esac
 done
 ((OPTIND > $#)) || fail "too many arguments; usage: $USAGE"
-[[ $url =~ ^https?://[^[:space:][:cntrl:]]+$ ]] || fail '-u wants a URL that begins with http:// or https://'
+[[ $url =~ ^https?://[^[:space:][:cntrl:]]+$ ]] || fail '-u requires a URL that begins with http:// or https://'
 [[ $seconds =~ ^([0-9]{1,9}([.][0-9]+)?|[.][0-9]+)$ && $seconds =~ ^[0-9]*[1-9]|[.][0-9]{0,5}[1-9] ]] ||
-  fail '-t wants a number of seconds above 0'
+  fail '-t requires a number of seconds above 0'
 
 token=
 if [[ $details == true ]]; then
-  command -v jq >/dev/null || fail '--details takes jq'
+  command -v jq >/dev/null || fail '--details requires jq'
   url=${url%/}/details
   limit=1048576
   token=${STATUS_TOKEN-}
-  [[ $token =~ ^[!-~]*$ ]] || fail 'STATUS_TOKEN has more than printable ASCII in it'
+  [[ $token =~ ^[!-~]*$ ]] || fail 'STATUS_TOKEN contains more than printable ASCII'
 fi
-secret='' # for the client's standard input: its arguments are there for all to see
+secret='' # goes to the client's standard input, because everybody can see its arguments
 if command -v curl >/dev/null; then
   client=(curl -q -s --globoff --noproxy '*' -w '\n%{http_code}' ${token:+-K -} "$url")
   secret=${token//\\/\\\\}
   secret="header = \"Authorization: Bearer ${secret//\"/\\\"}\""
 elif ! command -v wget >/dev/null; then
-  fail 'neither curl nor wget is there'
+  fail 'neither curl nor wget is installed'
 elif [[ $(wget --help 2>&1) == *--content-on-error* ]]; then
   client=(wget --no-config --no-netrc --no-hsts --no-proxy --max-redirect=0 --tries=1 --content-on-error -qO-)
-  if [[ -n $token ]]; then # it reads no header from a pipe, but a URL with a password
+  if [[ -n $token ]]; then # wget cannot read a header from a pipe, but a URL with a password
     for ((i = 0; i < ${#token}; i++)); do
       printf -v secret '%s%%%02X' "$secret" "'${token:i:1}"
     done
@@ -149,27 +149,27 @@ elif [[ $(wget --help 2>&1) == *--content-on-error* ]]; then
   else
     client+=("$url")
   fi
-else # BusyBox: keeps the body of an error to itself, and takes a header as an argument only
+else # BusyBox: prints no body of an error, and accepts a header only as an argument
   client=(wget -Y off ${token:+--header "Authorization: Bearer $token"} -qO- "$url")
 fi
 
-# wget limits the time of each read, not of all: `read` limits time and size, whoever the client is.
+# wget limits the time of each read, not the total: `read` limits time and size for every client.
 exec 3< <(exec "${client[@]}" < <([[ -z $token ]] || printf '%s\n' "$secret") 2>/dev/null)
 pid=$!
 trap 'kill "$pid" 2>/dev/null || true' EXIT
 success=false problem='' ended=0
-IFS= read -r -d '' -n "$((limit + 4))" -t "$seconds" body <&3 || ended=$? # 4: curl's line with the HTTP status
+IFS= read -r -d '' -n "$((limit + 4))" -t "$seconds" body <&3 || ended=$? # 4: curl's line with the status code
 if ((ended > 128)); then
-  problem="not whole within $seconds s"
-elif ((ended == 0)); then # more follows the limit, or a NUL
-  problem="not text of $((limit / 1024)) KiB at most"
+  problem="not complete within $seconds s"
+elif ((ended == 0)); then # there is more than the limit, or a NUL
+  problem="not text, or over $((limit / 1024)) KiB"
 else
   status=0
   wait "$pid" || status=$?
   if [[ ${client[0]} == curl ]]; then
     [[ ${body##*$'\n'} != 2?? ]] || success=true
     body=${body%$'\n'*}
-  elif ((status == 8)); then # wget's word for an HTTP error
+  elif ((status == 8)); then # how wget reports an HTTP error
     status=0
   else
     success=true
@@ -178,7 +178,7 @@ else
 fi
 
 status=1 verdict=unhealthy
-if [[ $success == true && -z $problem ]] && says_healthy "$body"; then
+if [[ $success == true && -z $problem ]] && is_healthy "$body"; then
   status=0 verdict=healthy
 fi
 if [[ $details == true && -z $problem ]]; then
@@ -193,7 +193,7 @@ elif [[ $details == false && $verdict == healthy ]]; then
   exit 0
 fi
 shown=${body//[$'\t\r\n']/ }
-shown=${shown//[^[:print:]]/?} # a terminal obeys control characters
+shown=${shown//[^[:print:]]/?} # no control characters for the terminal
 shown=${shown%"${shown##*[! ]}"}
 [[ -z $problem ]] || shown+="${shown:+ }($problem)"
 printf 'Server is unhealthy\nResponse: %s\n' "$shown"

@@ -1,138 +1,140 @@
-"""Runs the tests: `python -W error -X dev -m tests [-v] [NAME...]`, where a NAME is `tests.health`,
-`tests.health.test_prober` or a class or method in it; without one, everything but `tests.container`.
+"""Runs the tests; see bin/test.
 
-The last line is `N passed, N failed, N skipped`. A test counts once, whatever its subtests do; an error is a failure,
-and so is an exception that nobody could catch (in a thread, in a finalizer).
+With names, `python -m tests [-v] NAME...` runs those tests in this process. Without, it runs every folder of tests in a
+process of its own, several at a time because most of their time is waiting, and measures coverage.
+
+A test counts once, whatever its subtests do. An error is a failure, and so is an exception in a thread or a finalizer.
 """
 
 import argparse
 import collections
+import concurrent.futures
+import contextlib
 import faulthandler
 import gc
+import itertools
+import os
 import pathlib
+import re
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-HUNG_SECONDS = 600  # a test that takes this long: all threads' tracebacks, and the end
+HUNG_SECONDS = 600  # a test that takes this long ends the process, with the tracebacks of all threads
+OUTCOMES = ("passed", "failed", "skipped")
 
 
-def modules_under(package):
-    """The dotted names of all test modules in a package of tests, sorted."""
-    folder = ROOT / package.replace(".", "/")
-    return [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sorted(folder.rglob("test_*.py"))]
+def modules_under(name):
+    """The names of all test modules in a folder, sorted."""
+    paths = sorted((ROOT / name.replace(".", "/")).rglob("test_*.py"))
+    return [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths]
 
 
-def find(names):
-    """The suite that the names stand for; a name that cannot be imported becomes a test that fails."""
-    if not names:
-        names = [name for name in modules_under("tests") if not name.startswith("tests.container.")]
-    expanded = [module for name in names for module in (modules_under(name) or [name])]
-    return unittest.TestLoader().loadTestsFromNames(expanded)
-
-
-def after_the_last_test():
-    """The name under which is booked what only the last garbage collection shows."""
+def outside_of_every_test():
+    """The name under which an exception is reported that no test caused while it ran."""
 
 
 class Result(unittest.TextTestResult):
-    """Keeps one outcome and the time for each test, and fails what threads and finalizers raise."""
+    """Takes the time of each test, and adds to the errors what threads and finalizers raise."""
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
-        self.outcomes = {}
         self.seconds = {}
-        self._uncaught = []  # appended to by any thread
+        self._test = unittest.FunctionTestCase(outside_of_every_test)
         threading.excepthook = self._note_thread
         sys.unraisablehook = self._note_unraisable
 
-    def tally(self):
-        """Outcome -> number of tests."""
-        return collections.Counter(self.outcomes.values())
-
     def startTest(self, test):
         super().startTest(test)
-        self.outcomes.setdefault(test.id(), "passed")
-        self._began = time.monotonic()
+        self._test, self._began = test, time.monotonic()
         faulthandler.dump_traceback_later(HUNG_SECONDS, exit=True, file=sys.__stderr__)
 
     def stopTest(self, test):
         self.seconds[test.id()] = time.monotonic() - self._began
-        self._fail_uncaught(test)
         super().stopTest(test)
 
     def stopTestRun(self):
+        self._test = unittest.FunctionTestCase(outside_of_every_test)
         gc.collect()
-        self._fail_uncaught(unittest.FunctionTestCase(after_the_last_test))
         faulthandler.cancel_dump_traceback_later()
         super().stopTestRun()
 
-    def addError(self, test, err):
-        super().addError(test, err)
-        self._fail(test)
+    def tally(self):
+        """The number of tests by outcome."""
 
-    def addFailure(self, test, err):
-        super().addFailure(test, err)
-        self._fail(test)
+        def ids(tests):  # a subtest counts as the test that it is a part of
+            return {getattr(test, "test_case", test).id() for test in tests}
 
-    def addSubTest(self, test, subtest, err):
-        super().addSubTest(test, subtest, err)
-        if err is not None:
-            self._fail(test)
-
-    def addUnexpectedSuccess(self, test):
-        super().addUnexpectedSuccess(test)
-        self._fail(test)
-
-    def addSkip(self, test, reason):
-        super().addSkip(test, reason)
-        key = getattr(test, "test_case", test).id()  # a subtest names the test it is part of
-        if self.outcomes.get(key) != "failed":
-            self.outcomes[key] = "skipped"
-
-    def _fail(self, test):
-        self.outcomes[test.id()] = "failed"
-
-    def _fail_uncaught(self, test):
-        while self._uncaught:
-            self.errors.append((test, self._uncaught.pop(0)))
-            self._fail(test)
+        failed = ids([test for test, _ in self.failures + self.errors] + self.unexpectedSuccesses)
+        skipped = ids(test for test, _ in self.skipped) - failed
+        passed = self.seconds.keys() - failed - skipped
+        return dict(zip(OUTCOMES, map(len, (passed, failed, skipped)), strict=True))
 
     def _note_thread(self, args):
         if args.exc_type is not SystemExit:
-            trace = traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback)
-            self._uncaught.append(f"Uncaught in thread {args.thread.name}:\n{''.join(trace)}")
+            self._note(f"Uncaught in thread {args.thread.name}", args)
 
     def _note_unraisable(self, args):
-        # Formatted at once: to keep the object would bring it back to life.
+        self._note(f"{args.err_msg or 'Exception ignored in'} {args.object!r}", args)
+
+    def _note(self, where, args):
+        # Formatted at once: keeping the object of a finalizer would bring it back to life.
         trace = traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback)
-        self._uncaught.append(f"{args.err_msg or 'Exception ignored in'} {args.object!r}:\n{''.join(trace)}")
+        self.errors.append((self._test, f"{where}:\n{''.join(trace)}"))
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="tests", usage="python -m tests [-v] [--tally FILE] [NAME...]")
-    parser.add_argument("-v", "--verbose", action="store_true", help="print the name of each test")
-    parser.add_argument("--tally", type=pathlib.Path, metavar="FILE", help="leave the last line there too")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="as in tests.health.test_prober")
-    options = parser.parse_args()
-
-    runner = unittest.TextTestRunner(verbosity=1 + options.verbose, buffer=True, resultclass=Result)
-    result = runner.run(find(options.names))
+def run_here(names, verbose):
+    """Run tests in this process; their number by outcome. A name that cannot be imported is a test that fails."""
+    modules = [module for name in names for module in (modules_under(name) or [name])]
+    runner = unittest.TextTestRunner(verbosity=1 + verbose, buffer=True, resultclass=Result)
+    result = runner.run(unittest.TestLoader().loadTestsFromNames(modules))
     for name, seconds in sorted(result.seconds.items(), key=lambda item: -item[1])[:10]:
         if seconds >= 0.5:
             print(f"{seconds:6.1f} s  {name}")
+    return result.tally()
 
-    tally = result.tally()
-    line = "{passed} passed, {failed} failed, {skipped} skipped".format(
-        passed=tally["passed"], failed=tally["failed"], skipped=tally["skipped"]
-    )
-    print(line, flush=True)
-    if options.tally:
-        options.tally.write_text(line + "\n")
-    sys.exit(0 if tally and not tally["failed"] else 1)
+
+def run_folder(name, options):
+    """Run a folder of tests in a process of its own and print its output; the number of tests by outcome."""
+    command = [sys.executable, "-W", "error", "-X", "dev", "-m", "coverage", "run", "-m", "tests", *options, name]
+    ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
+    print(f"\n== {name}\n{ran.stdout}", flush=True)
+    numbers = re.search(r"^(\d+) passed, (\d+) failed, (\d+) skipped\n\Z", ran.stdout, re.MULTILINE)
+    return dict(zip(OUTCOMES, map(int, numbers.groups()), strict=True)) if numbers else {"failed": 1}
+
+
+def run_all(options):
+    """Run everything but tests.container and report the coverage; if it is too low (setup.cfg), that is one failure."""
+    folders = sorted({".".join(name.split(".")[:2]) for name in modules_under("tests")} - {"tests.container"})
+    tally = collections.Counter()
+    (ROOT / "build/coverage").mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:  # another run may go on at the same time
+        os.environ["COVERAGE_FILE"] = f"{folder}/data"
+        with concurrent.futures.ThreadPoolExecutor(2 * os.cpu_count()) as pool:
+            for part in pool.map(run_folder, folders, itertools.repeat(options)):
+                tally.update(part)
+        coverage = [sys.executable, "-m", "coverage"]
+        subprocess.run([*coverage, "combine", "-q"])
+        tally["failed"] += subprocess.run([*coverage, "report"]).returncode > 0
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(f"{folder}/data", ROOT / "build/coverage/data")  # for `coverage html`
+    return tally
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests", usage="python -m tests [-v] [NAME...]")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print the name of each test")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="such as tests.health or tests.health.test_record")
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    tally = run_here(options.names, options.verbose) if options.names else run_all(["-v"] * options.verbose)
+    print(", ".join(f"{tally[outcome]} {outcome}" for outcome in OUTCOMES), flush=True)
+    sys.exit(0 if sum(tally.values()) and not tally["failed"] else 1)
 
 
 if __name__ == "__main__":

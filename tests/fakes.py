@@ -2,7 +2,8 @@
 
 import threading
 
-from app.health.checks import Check, Outcome
+from app.checks.check import Check, CheckFailed
+from app.net.clock import clock
 
 DEADLINE = 5.0
 """Seconds that a test waits at most for something that should happen at once."""
@@ -22,15 +23,15 @@ class ScriptedClock:
 
 
 class FakeCheck(Check):
-    """A check whose outcome is set by the test: an Outcome, or an exception to raise.
+    """A check whose end is set by the test: `failure` is None, a Reason to fail with, or an exception to raise.
 
     With `release` cleared a run blocks until it is set; `during` is called in the middle of each. Counts what happens;
     the wait_ methods tell whether it happened in time.
     """
 
     def __init__(self, name="fake"):
-        super().__init__(name, 5.0)
-        self.outcome = Outcome(None, 0.001)
+        super().__init__(name)
+        self.failure = None
         self.during = lambda: None
         self.release = threading.Event()
         self.release.set()
@@ -38,13 +39,10 @@ class FakeCheck(Check):
         self.began = []
         self._changed = threading.Condition()
 
-    def _ask(self, deadline):
-        raise NotImplementedError("run is scripted")
-
-    def run(self):
+    def run(self, deadline):
         with self._changed:
             self.begun += 1
-            self.began.append(self._clock())
+            self.began.append(clock())
             self.most_at_once = max(self.most_at_once, self.begun - self.runs)
             self._changed.notify_all()
         self.release.wait(60)
@@ -52,9 +50,10 @@ class FakeCheck(Check):
         with self._changed:
             self.runs += 1
             self._changed.notify_all()
-        if isinstance(self.outcome, BaseException):
-            raise self.outcome
-        return self.outcome
+        if isinstance(self.failure, BaseException):
+            raise self.failure
+        if self.failure is not None:
+            raise CheckFailed(self.failure, "scripted")
 
     def abort(self):
         with self._changed:

@@ -1,13 +1,13 @@
-"""What a test needs from the machine: absent, it skips on a laptop and fails in CI."""
+"""What a test needs from the machine. If the machine lacks it, the test is skipped on a laptop and fails in CI."""
 
 import os
 import unittest
 
 
 def need(present: object, reason: str) -> None:
-    """Go on if `present` is true; else skip with `reason`, or fail where CI=true.
+    """Raise unittest.SkipTest with `reason` unless `present` is true; with CI=true raise AssertionError.
 
-    Raises unittest.SkipTest, or AssertionError in CI: there a skipped test would hide that nothing was shown.
+    In CI a skipped test would hide that nothing was tested.
     """
     if present:
         return

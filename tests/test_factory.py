@@ -68,7 +68,7 @@ class FactoryTest(unittest.TestCase):
             {"/health", "/health/live", "/health/ready", "/health/details", "/ws"},
         )
         self.assertEqual(runtime_of(app).watch.dependencies, ["ai_service", "mongodb"])
-        self.assertEqual(answers_of(app).live(), (200, b'{"status":"alive"}\n'))
+        self.assertEqual(answers_of(app).answer("/health/live", None, 0), (200, b'{"status":"alive"}\n'))
 
     def test_two_applications_share_nothing(self):
         one, two = self.create(SERVICE_NAME="one"), self.create(SERVICE_NAME="two")

@@ -8,16 +8,17 @@ import unittest
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.checks.check import Outcome
 from app.connections.backoff import Backoff
 from app.connections.monitor import Monitor
 from app.connections.outbound import Outbound
 from app.connections.registry import Registry
-from app.connections.tally import Tally
-from app.health.checks import Outcome, Reason
-from app.health.probe_state import Told
+from app.health.checker_state import Step
 from app.health.record import Record
 from app.health.report import Identity, Report
 from app.metrics import Metrics
+from app.net.reason import Reason
+from app.tally import Tally
 from tests.requirement import need
 
 
@@ -39,12 +40,12 @@ class FakeWatch:
         """A check ends."""
         before = self.records[name]
         self.records[name] = before.after_check(began, began, reason, latency * 1000)
-        self._listener(Told(before, self.records[name], Outcome(reason, latency)))
+        self._listener(Step(before, self.records[name], Outcome(reason, latency)))
 
     def go_stale(self, name):
         before = self.records[name]
         self.records[name] = before.gone_stale(1)
-        self._listener(Told(before, self.records[name], None))
+        self._listener(Step(before, self.records[name], None))
 
 
 class MetricsTest(unittest.TestCase):
@@ -52,8 +53,11 @@ class MetricsTest(unittest.TestCase):
         self.watch = FakeWatch()
         self.registry = Registry(inbound_cap=1)
         self.monitor = Monitor(self.registry, wall_clock=lambda: 1_795_464_030.25)
-        self.reconnects = Tally("success", "failure", "gave_up")
-        self.probes = {("/health", 200): 7, ("/health", 503): 0}
+        self.reconnects = Tally(["success", "failure", "gave_up"])
+        self.probes = Tally([("/health", 503)])
+        for _ in range(7):
+            self.probes.count(("/health", 200))
+        self.turned_away = Tally(["busy", "evicted"])
         self.draining = False
         self.metrics = self.made()
 
@@ -63,7 +67,8 @@ class MetricsTest(unittest.TestCase):
             self.registry,
             self.monitor,
             reconnects=self.reconnects,
-            probes=lambda: self.probes,
+            probes=self.probes,
+            turned_away=self.turned_away,
             draining=lambda: self.draining,
             dropped_lines=lambda: 11,
         )

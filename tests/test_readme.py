@@ -1,13 +1,13 @@
-"""What the README shows is what the service says."""
+"""The README shows what the service really returns and accepts."""
 
 import re
 import unittest
 from pathlib import Path
 
 from app import settings
-from app.health.checks import Reason
 from app.health.record import Record
 from app.health.report import Identity, Report
+from app.net.reason import Reason
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -21,19 +21,19 @@ def report(ai_service):
 
 
 class ReadmeTest(unittest.TestCase):
-    def test_the_examples_of_health_are_what_it_answers(self):
+    def test_the_examples_of_health_are_real_responses(self):
         examples = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
         answers = [report(reason).health_json(1795464000000).decode() for reason in (None, Reason.REFUSED)]
         self.assertEqual(examples, answers)
 
-    def test_the_settings_table_is_the_one_of_the_settings_class(self):
+    def test_the_settings_table_is_generated_from_the_settings(self):
         self.assertIn(f"\n\n{settings.table()}\n\n", README)
 
-    def test_every_reason_is_named(self):
+    def test_every_reason_is_listed(self):
         missing = [reason for reason in Reason if f"`{reason}`" not in README]
         self.assertEqual(missing, [])
 
-    def test_every_command_and_file_that_it_names_is_there(self):
+    def test_every_command_and_file_that_is_mentioned_exists(self):
         root = Path(__file__).parent.parent
         for name in set(re.findall(r"(?:bin|docs|tests|app)/[\w./-]*\w", README)):
             with self.subTest(name):

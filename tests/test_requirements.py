@@ -1,4 +1,4 @@
-"""What is installed is what was locked, and what was locked is what the code asks for."""
+"""The locked versions are those that the code requires, and nothing is locked without need."""
 
 import configparser
 import re
@@ -27,7 +27,7 @@ def locked(path):
     return {canonicalize_name(name): version for name, version in pairs}
 
 
-def asked_for():
+def required():
     """The requirements in setup.cfg."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
@@ -37,14 +37,14 @@ def asked_for():
 class RequirementsTest(unittest.TestCase):
     def test_the_locked_versions_satisfy_setup_cfg(self):
         versions = locked(LOCKED)
-        for requirement in asked_for():
+        for requirement in required():
             with self.subTest(str(requirement)):
                 self.assertIn(versions.get(canonicalize_name(requirement.name)), requirement.specifier)
 
-    def test_nothing_is_locked_that_nothing_asks_for(self):
+    def test_nothing_is_locked_that_nothing_requires(self):
         """Every locked package is reached from setup.cfg, on this Python."""
         environment = default_environment() | {"extra": ""}
-        reached, ahead = set(), asked_for()
+        reached, ahead = set(), required()
         while ahead:
             name = canonicalize_name(ahead.pop().name)
             if name not in reached:
@@ -53,19 +53,19 @@ class RequirementsTest(unittest.TestCase):
                 ahead += [each for each in needs if each.marker is None or each.marker.evaluate(environment)]
         self.assertEqual(sorted(locked(LOCKED)), sorted(reached))
 
-    def test_every_entry_is_one_version_with_its_hashes(self):
+    def test_every_locked_package_has_one_version_and_its_hashes(self):
         for path in LOCKED, LOCKED_FOR_TESTS:
             for entry in entries(path):
                 with self.subTest(path=path.name, entry=entry[:60]):
                     self.assertRegex(entry, r"\A[\w.-]+==[\w.!+]+( --hash=sha256:[0-9a-f]{64})+\Z")
 
-    def test_the_tests_run_on_the_versions_that_production_runs_on(self):
+    def test_tests_and_production_run_on_the_same_versions(self):
         production, tests = locked(LOCKED), locked(LOCKED_FOR_TESTS)
         shared = production.keys() & tests.keys()
         self.assertEqual({name: tests[name] for name in shared}, {name: production[name] for name in shared})
         self.assertIn("pymongo", shared)
 
-    def test_all_that_the_tests_ask_for_is_locked(self):
+    def test_every_requirement_of_the_tests_is_locked(self):
         lines = (ROOT / "tests/requirements.in").read_text().splitlines()
         names = {canonicalize_name(line) for line in lines if line and line[0] not in "#-"}
         self.assertLessEqual(names, locked(LOCKED_FOR_TESTS).keys())

@@ -124,10 +124,10 @@ class RuntimeTest(unittest.TestCase):
         self.assertEqual(self.calls.count("watch stop"), 1)
 
     def test_ailing_threads_are_the_probers_and_once_started_the_monitor(self):
-        self.watch.ailing, self.monitor.late = ["prober-mongodb"], True
-        self.assertEqual(self.runtime.ailing_threads(), ["prober-mongodb"])
+        self.watch.ailing, self.monitor.late = ["checker-mongodb"], True
+        self.assertEqual(self.runtime.ailing_threads(), ["checker-mongodb"])
         self.runtime.start()
-        self.assertEqual(self.runtime.ailing_threads(), ["prober-mongodb", "monitor"])
+        self.assertEqual(self.runtime.ailing_threads(), ["checker-mongodb", "monitor"])
         self.watch.ailing, self.monitor.late = [], False
         self.assertEqual(self.runtime.ailing_threads(), [])
 

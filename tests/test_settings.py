@@ -1,4 +1,4 @@
-"""What can be set: every row of the settings table, its bounds, and that no secret is ever shown."""
+"""The settings: every row of their table, their bounds, and that no secret is ever shown."""
 
 import contextlib
 import io
@@ -46,93 +46,54 @@ DEFAULTS = {
     "LOG_FORMAT": "text",
 }
 
-NO_NUMBERS = ["", " 1", "1 ", "1\n", "nan", "inf", "-inf", "1e999", "x", "1,5", "0x1", "\u0663", "-1"]
-ABOVE_ZERO = (["0.001", "0.5", "7", "86400", "1e3"], [*NO_NUMBERS, "0", "86400.1", "1e-400"])
-FROM_ZERO = (["0", "0.0", "0.001", "86400"], [*NO_NUMBERS, "86400.1"])
-COUNTS = (["1", "2", "100000"], [*NO_NUMBERS, "0", "1.5", "1e3"])
+words = str.split
+
+NOT_NUMBERS = ["", " 1", "1 ", "1\n", *words("nan inf -inf 1e999 x 1,5 0x1 \u0663 -1")]
+ABOVE_ZERO = (words("0.001 0.5 7 86400 1e3"), [*NOT_NUMBERS, "0", "86400.1", "1e-400"])
+FROM_ZERO = (words("0 0.0 0.001 86400"), [*NOT_NUMBERS, "86400.1"])
+COUNTS = (["1", "2", "100000"], [*NOT_NUMBERS, "0", "1.5", "1e3"])
 TEXTS = (["a", "two words", "\u00fc", "1"], ["", " ", " a", "a ", "a\nb", "a\x1b[0m", "\u2028", "\udcff"])
 
+# Setting -> (good values, bad values)
 VALUES = {
     "HOST": (
-        ["127.0.0.1", "::", "::1", "localhost", "my_host.example"],
-        ["", " ", "a b", "[::]", "h:80", "unix:/x", "-h", "http://h", "\n"],
+        words("127.0.0.1 :: ::1 localhost my_host.example"),
+        ["", " ", "a b", "\n", *words("[::] h:80 unix:/x -h http://h")],
     ),
-    "PORT": (["1", "80", "65535"], [*NO_NUMBERS, "0", "65536", "80.5", "http"]),
+    "PORT": (["1", "80", "65535"], [*NOT_NUMBERS, "0", "65536", "80.5", "http"]),
     "MONGO_URI": (
+        words("""
+        mongodb://h mongodb://h:1,h2:65535/?replicaSet=r mongodb://u:p%40ss@h/db?tls=true mongodb://[::1]:27017
+        mongodb+srv://cluster.example.net mongodb://h/?directConnection=true
+        """),
         [
-            "mongodb://h",
-            "mongodb://h:1,h2:65535/?replicaSet=r",
-            "mongodb://u:p%40ss@h/db?tls=true",
-            "mongodb+srv://cluster.example.net",
-            "mongodb://[::1]:27017",
-            "mongodb://h/?directConnection=true",
-        ],
-        [
-            "",
-            " ",
-            "h",
-            "mongodb://",
-            "http://h",
-            "mongodb://h:0",
-            "mongodb://h:65536",
-            "mongodb://u:p@ss@h",
-            "mongodb://u:%zz@h",
-            "mongodb://h/?bogus=1",
-            "mongodb://h/?tls=maybe",
-            "mongodb://h/?tlsCAFile=/absent",
-            "mongodb+srv://h.example.net:1",
-            "mongodb://h,h2/?directConnection=true",
-            " mongodb://h",
-            "mongodb://h\n",
-            "mongodb://h/?connectTimeoutMS=nan",
-            "mongodb://h/?authMechanism=X",
+            *("", " ", " mongodb://h", "mongodb://h\n"),
+            *words("""
+            h mongodb:// http://h mongodb://h:0 mongodb://h:65536 mongodb://u:p@ss@h mongodb://u:%zz@h
+            mongodb://h/?bogus=1 mongodb://h/?tls=maybe mongodb://h/?tlsCAFile=/absent mongodb+srv://h.example.net:1
+            mongodb://h,h2/?directConnection=true mongodb://h/?connectTimeoutMS=nan mongodb://h/?authMechanism=X
+            """),
         ],
     ),
     "AI_SERVICE_URL": (
+        words("""
+        http://h https://h:1 http://h:65535/ http://u:p%40@h/base/ http://[::1]:80 HTTP://h http://my_host
+        http://b\u00fccher.example
+        """),
         [
-            "http://h",
-            "https://h:1",
-            "http://h:65535/",
-            "http://u:p%40@h/base/",
-            "http://[::1]:80",
-            "HTTP://h",
-            "http://my_host",
-            "http://b\u00fccher.example",
-        ],
-        [
-            "",
-            " ",
-            "h",
-            "h:80",
-            "//h",
-            "http://",
-            "http:///x",
-            "http:/h",
-            "ftp://h",
-            "ws://h",
-            "http://h:0",
-            "http://h:65536",
-            "http://h:x",
-            "http://h?",
-            "http://h?a=b",
-            "http://h#",
-            "http://h/#f",
-            "http://a b",
-            "http://h/a b",
-            " http://h",
-            "http://h\n",
-            "http://a..b",
-            "http://*",
-            "http://a\\b",
-            "http://[::1",
+            *("", " ", "http://a b", "http://h/a b", " http://h", "http://h\n"),
+            *words("""
+            h h:80 //h http:// http:///x http:/h ftp://h ws://h http://h:0 http://h:65536 http://h:x http://h?
+            http://h?a=b http://h# http://h/#f http://a..b http://* http://a\\b http://[::1
+            """),
         ],
     ),
     "SERVICE_NAME": TEXTS,
     "SERVICE_VERSION": TEXTS,
-    "CHECK_TIMEOUT_SECONDS": (["0.25", "1", "5", "5.0"], [*NO_NUMBERS, "0", "0.09", "5.01"]),
+    "CHECK_TIMEOUT_SECONDS": (["0.25", "1", "5", "5.0"], [*NOT_NUMBERS, "0", "0.09", "5.01"]),
     "CHECK_INTERVAL_SECONDS": (["1", "5", "86400"], ABOVE_ZERO[1]),
-    "CHECK_MAX_AGE_SECONDS": (["0.1", "1", "5"], [*NO_NUMBERS, "0", "0.09", "5.1"]),
-    "PROBE_WAIT_SECONDS": (["0", "0.25", "5"], [*NO_NUMBERS, "5.1"]),
+    "CHECK_MAX_AGE_SECONDS": (["0.1", "1", "5"], [*NOT_NUMBERS, "0", "0.09", "5.1"]),
+    "PROBE_WAIT_SECONDS": (["0", "0.25", "5"], [*NOT_NUMBERS, "5.1"]),
     "UNHEALTHY_STATUS_CODE": (["503", "200"], ["", "500", "204", "503.5", "x", " 503", "-200"]),
     "READINESS_REQUIRES": (
         ["", "mongodb", "ai_service", "mongodb,ai_service", "ai_service,mongodb"],
@@ -146,28 +107,17 @@ VALUES = {
     "WS_UPSTREAMS": (
         ["", "a=ws://h", "a=ws://h/x,b-2=wss://u:p@h:1/y?token=t", "a=ws://h,b=ws://h"],
         [
-            " ",
-            "a",
-            "=ws://h",
-            "ws://h",
-            "a=",
-            "a=http://h",
-            "a=ws://",
-            "a=ws://h,",
-            "a=ws://h, b=ws://h",
-            "a=ws://h,a=wss://i",
-            "a=ws://h:0",
-            "a=ws://h:65536",
-            "a b=ws://h",
-            "a=ws://h/#f",
-            "a= ws://h",
+            *(" ", "a=ws://h, b=ws://h", "a b=ws://h", "a= ws://h"),
+            *words("""
+            a =ws://h ws://h a= a=http://h a=ws:// a=ws://h, a=ws://h,a=wss://i a=ws://h:0 a=ws://h:65536 a=ws://h/#f
+            """),
         ],
     ),
     "WS_MAX_CONNECTIONS": COUNTS,
     "WS_PING_INTERVAL_SECONDS": ABOVE_ZERO,
     "WS_ALLOWED_ORIGINS": (
         ["", "https://example.org", "http://h:8080,https://[::1]:1"],
-        [" ", "*", "null", "example.org", "https://", "https://h/", "https://h/x", "https://h,", "https://h, http://i"],
+        [" ", "https://h, http://i", *words("* null example.org https:// https://h/ https://h/x https://h,")],
     ),
     "HTTP_THREADS": COUNTS,
     "DRAIN_SECONDS": FROM_ZERO,
@@ -175,10 +125,7 @@ VALUES = {
     "CA_BUNDLE": (["", certifi.where()], [" ", "/absent", "/", __file__]),
     "WORKER_CLASS": (["probe", "gthread"], ["", " probe", "Probe", "sync"]),
     "STATUS_TOKEN": (["", "t", "Aa0-._~+/=", "a://b"], [" ", "a b", "t ", "t\n", "\u00fc"]),
-    "LOG_LEVEL": (
-        ["DEBUG", "info", "Warning", "warn", "WARN", "error", "CRITICAL"],
-        ["", " INFO", "TRACE", "NOTSET", "10"],
-    ),
+    "LOG_LEVEL": (words("DEBUG info Warning warn WARN error CRITICAL"), ["", " INFO", "TRACE", "NOTSET", "10"]),
     "LOG_FORMAT": (["text", "json"], ["", " ", "xml", "text "]),
 }
 
@@ -193,7 +140,7 @@ PASSWORDS = [
 
 
 def bad_lines(environ):
-    """The lines about what is bad in `environ`; none if nothing is."""
+    """The error lines for `environ`; none if every value is good."""
     try:
         Settings.load(environ)
     except SettingsError as error:
@@ -202,21 +149,19 @@ def bad_lines(environ):
 
 
 class EverySettingTest(unittest.TestCase):
-    """The table of the settings, row by row."""
-
-    def test_without_any_variable_the_defaults_are_in_force(self):
+    def test_the_defaults_are_in_force_without_any_variable(self):
         self.assertEqual(Settings.load({}).masked(), DEFAULTS)
 
-    def test_every_setting_has_its_values_tried_here(self):
+    def test_values_are_tried_for_every_setting(self):
         self.assertEqual(set(VALUES), set(DEFAULTS))
 
-    def test_takes_every_good_value(self):
+    def test_every_good_value_is_accepted(self):
         for name, (good, _) in VALUES.items():
             for value in good:
                 with self.subTest(name, value=value):
                     self.assertEqual(bad_lines({name: value}), [])
 
-    def test_refuses_every_bad_value_in_one_line_that_names_it_and_says_what_it_may_be(self):
+    def test_every_bad_value_is_refused_in_one_line_that_names_the_setting_and_what_it_may_be(self):
         for name, (_, bad) in VALUES.items():
             for value in bad:
                 with self.subTest(name, value=value):
@@ -225,15 +170,14 @@ class EverySettingTest(unittest.TestCase):
                     self.assertRegex(lines[0], rf"\A{name}: must be .*\Z")
                     self.assertTrue(lines[0].isprintable())
 
-    def test_an_empty_string_is_bad_where_the_default_is_not_empty_and_good_where_it_is(self):
+    def test_an_empty_string_is_good_only_where_the_default_is_empty(self):
         for name, default in DEFAULTS.items():
             with self.subTest(name):
                 self.assertEqual(bad_lines({name: ""}) == [], default == "")
 
-    def test_values_have_the_types_that_the_parts_need(self):
+    def test_values_have_the_types_that_the_program_needs(self):
         settings = Settings.load(
             {
-                "PORT": "81",
                 "DRAIN_SECONDS": "0",
                 "LOG_LEVEL": "warn",
                 "READINESS_REQUIRES": "ai_service,mongodb",
@@ -243,18 +187,16 @@ class EverySettingTest(unittest.TestCase):
                 "STATUS_TOKEN": "t",
             }
         )
-        self.assertEqual((settings.port, settings.unhealthy_status_code), (81, 200))
+        upstreams = [(up.name, up.url.get_secret_value()) for up in settings.ws_upstreams]
+        self.assertEqual((settings.port, settings.unhealthy_status_code), (8080, 200))
         self.assertIsInstance(settings.drain_seconds, float)
-        self.assertEqual(settings.log_level, "WARNING")
+        self.assertEqual(settings.log_level, "WARN")
         self.assertEqual(settings.readiness_requires, ("ai_service", "mongodb"))
-        self.assertEqual(
-            [(up.name, up.url.get_secret_value()) for up in settings.ws_upstreams],
-            [("a", "ws://h/x"), ("b", "wss://u:p@h")],
-        )
+        self.assertEqual(upstreams, [("a", "ws://h/x"), ("b", "wss://u:p@h")])
         self.assertEqual(settings.ws_allowed_origins, ("https://example.org",))
         self.assertEqual(settings.status_token.get_secret_value(), "t")
 
-    def test_a_value_is_kept_as_it_was_written(self):
+    def test_a_url_is_kept_as_it_was_written(self):
         for name, value in (("AI_SERVICE_URL", "HTTP://B\u00fccher.example/a/../b"), ("MONGO_URI", "mongodb://H,I")):
             with self.subTest(name):
                 self.assertEqual(getattr(Settings.load({name: value}), name.lower()).get_secret_value(), value)
@@ -263,15 +205,13 @@ class EverySettingTest(unittest.TestCase):
         with self.assertRaises(ValueError):
             Settings.load({}).port = 1
 
-    def test_nothing_but_the_mapping_is_read(self):
+    def test_only_the_mapping_is_read(self):
         with mock.patch.dict("os.environ", {"PORT": "1", "port": "2", "SERVER_PORT": "3"}):
             self.assertEqual(Settings.load({"port": "4", "Port": "5", "UNKNOWN": "6"}).port, 8080)
 
 
-class BoundsAmongSettingsTest(unittest.TestCase):
-    """Some settings bound others."""
-
-    def test_the_bound_moves_with_the_other_setting(self):
+class BoundBySettingTest(unittest.TestCase):
+    def test_a_setting_is_bounded_by_the_value_of_another(self):
         for name, other, bound, beyond in (
             ("CHECK_MAX_AGE_SECONDS", "CHECK_INTERVAL_SECONDS", "2", "2.1"),
             ("PROBE_WAIT_SECONDS", "CHECK_TIMEOUT_SECONDS", "2", "2.1"),
@@ -281,7 +221,7 @@ class BoundsAmongSettingsTest(unittest.TestCase):
                 (line,) = bad_lines({other: "2", name: beyond})
                 self.assertRegex(line, rf"\A{name}: must be .* to {other}, not '2\.1'\Z")
 
-    def test_a_default_that_another_setting_leaves_no_room_for_is_told_of_as_such(self):
+    def test_a_default_above_the_value_of_another_setting_is_reported_as_a_default(self):
         for name, default, other, value in (
             ("CHECK_MAX_AGE_SECONDS", "1", "CHECK_INTERVAL_SECONDS", "0.5"),
             ("PROBE_WAIT_SECONDS", "0.25", "CHECK_TIMEOUT_SECONDS", "0.1"),
@@ -291,20 +231,20 @@ class BoundsAmongSettingsTest(unittest.TestCase):
                 self.assertRegex(line, rf"\A{name}: must be .* to {other}, not its default {default}\Z")
                 self.assertEqual(bad_lines({other: value, name: "0.1"}), [])
 
-    def test_where_the_other_setting_is_bad_it_alone_is_told_of(self):
+    def test_only_the_bounding_setting_is_reported_if_it_is_bad_itself(self):
         (line,) = bad_lines({"CHECK_TIMEOUT_SECONDS": "x", "PROBE_WAIT_SECONDS": "4"})
         self.assertTrue(line.startswith("CHECK_TIMEOUT_SECONDS: "))
 
 
 class BadSettingsTest(unittest.TestCase):
-    def test_all_bad_ones_are_told_of_in_one_go_and_in_the_tables_order(self):
+    def test_all_bad_settings_are_reported_at_once_in_the_order_of_the_table(self):
         environ = {name: bad[-1] for name, (_, bad) in VALUES.items()}
-        # These two bound others, which are judged only if they are good.
+        # These two bound others, which are judged only if these two are good.
         del environ["CHECK_TIMEOUT_SECONDS"], environ["CHECK_INTERVAL_SECONDS"]
         lines = bad_lines(environ)
         self.assertEqual([line.partition(":")[0] for line in lines], [name for name in DEFAULTS if name in environ])
 
-    def test_the_error_reads_as_its_lines(self):
+    def test_the_text_of_the_error_is_its_lines(self):
         with self.assertRaises(SettingsError) as raised:
             Settings.load({"PORT": "0", "LOG_FORMAT": "xml"})
         self.assertEqual(
@@ -313,11 +253,11 @@ class BadSettingsTest(unittest.TestCase):
         )
         self.assertIsNone(raised.exception.__cause__ or raised.exception.__context__)
 
-    def test_a_long_value_is_shown_by_its_beginning(self):
+    def test_a_long_bad_value_is_cut_in_the_error_line(self):
         (line,) = bad_lines({"PORT": "1" * 100_000})
         self.assertLess(len(line), 200)
 
-    def test_a_secret_is_not_shown_however_bad_the_value(self):
+    def test_no_part_of_a_bad_secret_value_is_shown(self):
         for name, value in (
             ("MONGO_URI", "mongodb://u:hunter2@h/?bogus=1"),
             ("MONGO_URI", "hunter2"),
@@ -336,7 +276,7 @@ class BadSettingsTest(unittest.TestCase):
                 self.assertEqual(len(raised.exception.lines), 2)
                 self.assertNotIn("hunter2", f"{raised.exception} {raised.exception!r} {raised.exception.args}")
 
-    def test_the_drivers_warnings_are_taken_as_its_no_and_stay_unseen(self):
+    def test_a_uri_that_the_driver_warns_about_is_bad_and_the_warning_is_not_shown(self):
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
             self.assertEqual(len(bad_lines({"MONGO_URI": "mongodb://u:hunter2@h/?bogus=hunter2"})), 1)
@@ -344,38 +284,36 @@ class BadSettingsTest(unittest.TestCase):
 
 
 class SecretsTest(unittest.TestCase):
-    """What is secret is found in every form, and shown in none."""
-
     def secrets_of(self, name, value):
         return Settings.load({name: value}).secrets()
 
-    def test_without_any_password_nothing_is_secret(self):
+    def test_nothing_is_secret_without_a_password(self):
         self.assertEqual(Settings.load({}).secrets(), set())
         self.assertEqual(self.secrets_of("MONGO_URI", "mongodb://h/?replicaSet=r"), set())
         self.assertEqual(self.secrets_of("AI_SERVICE_URL", "http://user:@h"), set())
 
-    def test_a_password_is_masked_wherever_it_stands(self):
-        for name, form in PASSWORDS:
+    def test_a_password_is_masked_wherever_a_url_may_hold_one(self):
+        for name, url in PASSWORDS:
             for password in ("hunter2", "hunter2%2Fx%40y%3Az"):
-                with self.subTest(name, form=form, password=password):
-                    settings = Settings.load({name: form.format(password)})
+                with self.subTest(name, url=url, password=password):
+                    settings = Settings.load({name: url.format(password)})
                     shown = settings.masked()[name]
                     self.assertIn("***", shown)
                     for text in (shown, repr(settings), str(settings), repr(settings.model_dump())):
                         self.assertNotIn("hunter2", text)
 
-    def test_a_password_is_a_secret_as_written_and_as_meant(self):
-        for name, form in PASSWORDS:
-            with self.subTest(name, form=form):
-                secrets = self.secrets_of(name, form.format("hunter2%2Fx+y"))
-                for meant in ("hunter2%2Fx+y", "hunter2/x+y"):
-                    self.assertTrue(any(secret.endswith(meant) for secret in secrets), secrets)
+    def test_a_password_is_secret_as_written_and_decoded(self):
+        for name, url in PASSWORDS:
+            with self.subTest(name, url=url):
+                secrets = self.secrets_of(name, url.format("hunter2%2Fx+y"))
+                for form in ("hunter2%2Fx+y", "hunter2/x+y"):
+                    self.assertTrue(any(secret.endswith(form) for secret in secrets), secrets)
 
-    def test_a_session_token_is_a_secret_of_its_own(self):
+    def test_an_aws_session_token_is_secret_by_itself(self):
         uri = "mongodb://u:p1234@h/?authMechanism=MONGODB-AWS&authMechanismProperties=AWS_SESSION_TOKEN:a%2Bb"
         self.assertIn("a+b", self.secrets_of("MONGO_URI", uri))
 
-    def test_the_token_is_a_secret_also_where_it_looks_like_a_url(self):
+    def test_a_token_that_looks_like_a_url_is_secret_as_a_whole(self):
         for token in ("hunter2", "hunter2://x"):
             with self.subTest(token):
                 settings = Settings.load({"STATUS_TOKEN": token})
@@ -383,7 +321,7 @@ class SecretsTest(unittest.TestCase):
                 self.assertEqual(settings.masked()["STATUS_TOKEN"], "***")
                 self.assertNotIn("hunter2", repr(settings))
 
-    def test_lists_are_shown_as_they_are_written(self):
+    def test_a_list_is_shown_as_it_was_written(self):
         for name, value in (
             ("READINESS_REQUIRES", "mongodb,ai_service"),
             ("WS_ALLOWED_ORIGINS", "https://a.example,http://b:81"),
@@ -391,22 +329,22 @@ class SecretsTest(unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual(Settings.load({name: value}).masked()[name], value)
 
-    def test_a_name_and_a_host_stay_readable(self):
-        self.assertEqual(
-            Settings.load({"MONGO_URI": "mongodb://u:p@h:1,i:2/db?replicaSet=r&tls=true"}).masked()["MONGO_URI"],
-            "mongodb://***@h:1,i:2/db?replicaSet=r&tls=true",
-        )
-        self.assertEqual(
-            Settings.load({"AI_SERVICE_URL": "https://u:p@h:1/base"}).masked()["AI_SERVICE_URL"], "https://***@h:1/base"
-        )
-        self.assertEqual(
-            Settings.load({"WS_UPSTREAMS": "a=ws://h/x,b=wss://u:p@h/y?k=v"}).masked()["WS_UPSTREAMS"],
-            "a=ws://h/x,b=wss://***@h/y?***",
-        )
+    def test_masking_leaves_names_hosts_and_options_readable(self):
+        for name, value, shown in (
+            (
+                "MONGO_URI",
+                "mongodb://u:p@h:1,i:2/db?replicaSet=r&tls=true",
+                "mongodb://***@h:1,i:2/db?replicaSet=r&tls=true",
+            ),
+            ("AI_SERVICE_URL", "https://u:p@h:1/base", "https://***@h:1/base"),
+            ("WS_UPSTREAMS", "a=ws://h/x,b=wss://u:p@h/y?k=v", "a=ws://h/x,b=wss://***@h/y?***"),
+        ):
+            with self.subTest(name):
+                self.assertEqual(Settings.load({name: value}).masked()[name], shown)
 
 
 class NoNetworkTest(unittest.TestCase):
-    def test_to_judge_a_mongodb_uri_opens_resolves_and_starts_nothing(self):
+    def test_judging_a_mongodb_uri_opens_resolves_and_starts_nothing(self):
         before = threading.active_count()
         with (
             mock.patch("socket.socket", side_effect=AssertionError("a socket")),
@@ -419,16 +357,16 @@ class NoNetworkTest(unittest.TestCase):
 
 
 class CaBundleTest(unittest.TestCase):
-    def test_a_file_without_a_certificate_in_it_is_bad(self):
+    def test_a_ca_bundle_without_a_certificate_is_bad(self):
         with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
             self.assertEqual(len(bad_lines({"CA_BUNDLE": file.name})), 1)
-            file.write(ssl.DER_cert_to_PEM_cert(b"no certificate"))
+            file.write(ssl.DER_cert_to_PEM_cert(b"not a certificate"))
             file.flush()
             self.assertEqual(len(bad_lines({"CA_BUNDLE": file.name})), 1)
 
 
 class TableTest(unittest.TestCase):
-    def test_has_a_row_for_every_setting_with_its_default(self):
+    def test_the_table_has_a_row_for_every_setting_with_its_default(self):
         rows = [line.strip("| ").split(" | ", 2) for line in table().splitlines()]
         self.assertEqual(rows[0], ["variable", "default", "meaning"])
         self.assertEqual(
@@ -439,7 +377,7 @@ class TableTest(unittest.TestCase):
             with self.subTest(row[0]):
                 self.assertGreater(len(row[2]), 3)
 
-    def test_running_the_module_prints_it(self):
+    def test_running_the_module_prints_the_table(self):
         out = io.StringIO()
         with contextlib.redirect_stdout(out), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "'app.settings' found in sys.modules", RuntimeWarning)

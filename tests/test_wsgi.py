@@ -119,7 +119,7 @@ class StartTest(unittest.TestCase):
             with self.subTest(shown):
                 self.assertIn(f" {shown} ", lines[0])
         (threads,) = (line for line in lines if line.startswith("threads:"))
-        for name in ("prober-mongodb", "prober-ai_service", "deadline-mongodb", "deadline-ai_service"):
+        for name in ("checker-mongodb", "checker-ai_service", "deadline-mongodb", "deadline-ai_service"):
             self.assertIn(name, threads)
         self.assertIn("status: 200", lines)
         self.assertNotIn("hunter2", done.stdout + done.stderr)

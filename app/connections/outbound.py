@@ -10,7 +10,9 @@ from app.connections.connection import Connection, Direction, Socket, State
 from app.connections.deadline import Cancelled
 from app.connections.dialler import DialFailed
 from app.connections.message_hook import MessageHook
-from app.connections.tally import Tally
+from app.tally import Tally
+
+OUTCOMES = ("success", "failure", "gave_up")
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ class Outbound(Connection):
         dial: Dial,
         backoff: Backoff,
         *,
-        reconnects: Tally | None = None,
+        reconnects: Tally[str] | None = None,
         on_message: Callable[[str, str | bytes], None] | None = None,
         jitter: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
@@ -45,7 +47,7 @@ class Outbound(Connection):
         super().__init__(name, State.CONNECTING, wall_clock)
         self._dial = dial
         self._backoff = backoff
-        self._reconnects = reconnects or Tally()
+        self._reconnects = reconnects or Tally(OUTCOMES)
         self._hook = MessageHook(name, on_message)
         self._jitter = jitter
         self._clock = clock

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from app.connections.connection import Connection, Direction, State
-from app.connections.tally import Tally
+from app.tally import Tally
+
+# Why a client is not let in, in the order in which it is decided.
+REFUSALS = ("handshake", "token", "origin", "capacity", "closing")
 
 Observer = Callable[[Connection, State | None], None]
 
@@ -30,13 +33,13 @@ class DuplicateId(NotAdded):
 class Registry:
     """From id to Connection, and the places for inbound ones.
 
-    `refused` counts connections not let in, by cause: `capacity` and `closing` are counted here,
-    others by who refuses for them.
+    `refused` counts the clients that were not let in, by cause: `capacity` and `closing` are counted here, the others
+    by the route that refuses.
     """
 
     def __init__(self, inbound_cap: int) -> None:
         self.inbound_cap = inbound_cap
-        self.refused = Tally("capacity", "closing")
+        self.refused = Tally(REFUSALS)
         # guards the map, the number of places taken, whether closing has begun, the observers
         self._lock = threading.Lock()
         self._connections: dict[str, Connection] = {}

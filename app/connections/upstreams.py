@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from app.connections.backoff import Backoff
 from app.connections.dialler import Dialler, OutboundSocket
 from app.connections.outbound import Dial, Outbound
-from app.connections.tally import Tally
 from app.connections.target import Target
+from app.tally import Tally
 
 
 def create_upstreams(
@@ -14,7 +14,7 @@ def create_upstreams(
     dialler: Dialler,
     backoff: Backoff,
     *,
-    reconnects: Tally | None = None,
+    reconnects: Tally[str] | None = None,
     on_message: Callable[[str, str | bytes], None] | None = None,
 ) -> list[Outbound]:
     """One Outbound for each (name, URL); a Monitor dials them once they are in its registry.

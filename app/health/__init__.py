@@ -1,5 +1,5 @@
-"""Are our dependencies there?
+"""From the results of checks to what the service reports.
 
-dependency -> check -> prober -> record -> report. Nothing here knows Flask, gunicorn, the settings, or the
+dependency -> check -> checker -> record -> report. Nothing here knows Flask, gunicorn, the settings, or the
 connections.
 """

@@ -1,11 +1,14 @@
-"""The answers to the three probes, as status code and JSON: the same for every way they are asked."""
+"""The answers to the probes, as status code and JSON: the same for every way they are asked."""
 
-import threading
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import NamedTuple
 
 from app.health.report import Report, to_json
+from app.tally import Tally
+
+HEALTH, LIVE, READY = "/health", "/health/live", "/health/ready"
+PROBES = (HEALTH, LIVE, READY)
 
 
 class Answer(NamedTuple):
@@ -15,16 +18,16 @@ class Answer(NamedTuple):
     body: bytes
 
 
-ALIVE = Answer(HTTPStatus.OK, to_json({"status": "alive"}))
-READY = Answer(HTTPStatus.OK, to_json({"status": "ready"}))
-DRAINING = Answer(HTTPStatus.SERVICE_UNAVAILABLE, to_json({"status": "draining", "missing": []}))
+_ALIVE = Answer(HTTPStatus.OK, to_json({"status": "alive"}))
+_READY = Answer(HTTPStatus.OK, to_json({"status": "ready"}))
+_DRAINING = Answer(HTTPStatus.SERVICE_UNAVAILABLE, to_json({"status": "draining", "missing": []}))
 
 
 class ProbeAnswers:
-    """Answers `/health`, `/health/live` and `/health/ready`.
+    """Answers the paths in PROBES, and counts the answers by path and status code.
 
-    `required` names the dependencies that readiness needs; `ailing_threads` names the own threads that no
-    longer do their work; `draining` says whether the service is leaving.
+    `required` names the dependencies that readiness needs; `ailing_threads` names the service's own threads that no
+    longer do their work; `draining` returns whether the service is draining.
     """
 
     def __init__(
@@ -38,40 +41,40 @@ class ProbeAnswers:
         self._required = required
         self._ailing_threads = ailing_threads
         self._draining = draining
-        self._counting = threading.Lock()  # guards _counts
-        codes = {"/health": (200, unhealthy_status_code), "/health/live": (200, 503), "/health/ready": (200, 503)}
-        self._counts = {(route, code): 0 for route in codes for code in codes[route]}
+        codes = {HEALTH: (200, unhealthy_status_code), LIVE: (200, 503), READY: (200, 503)}
+        self.counts = Tally((path, code) for path in PROBES for code in codes[path])
 
-    def count(self, route: str, status: int) -> None:
-        """Count a probe of `route` that is answered with `status`; from any thread."""
-        with self._counting:
-            self._counts[route, status] = self._counts.get((route, status), 0) + 1
+    def answer(self, path: str, report: Report | None, timestamp: int) -> Answer:
+        """The answer to one probe of `path`, counted.
 
-    def counts(self) -> dict[tuple[str, int], int]:
-        """How many probes were answered, by route and status code; those never given are 0."""
-        with self._counting:
-            return dict(self._counts)
+        `report` may be None for LIVE, which depends on no dependency. `timestamp` is the time of the answer in Unix
+        milliseconds.
+        """
+        if report is None:
+            answer = self._live()
+        elif path == HEALTH:
+            answer = Answer(self.health_status(report), report.health_json(timestamp))
+        else:
+            answer = self._ready(report)
+        self.counts.count((path, int(answer.status)))
+        return answer
 
     def health_status(self, report: Report) -> int:
         """The status code that goes with a report."""
         return int(HTTPStatus.OK) if report.healthy else self._unhealthy_status_code
 
-    def health(self, report: Report, timestamp: int) -> Answer:
-        """The five fields; `timestamp` is the time of the answer in Unix milliseconds."""
-        return Answer(self.health_status(report), report.health_json(timestamp))
-
-    def live(self) -> Answer:
-        """Whether this process does its work. Looks at no dependency: restarting us would not mend one."""
+    def _live(self) -> Answer:
+        """Whether this process does its work. A dependency is left out: a restart would not repair one."""
         ailing = self._ailing_threads()
         if not ailing:
-            return ALIVE
+            return _ALIVE
         return Answer(HTTPStatus.SERVICE_UNAVAILABLE, to_json({"status": "dead", "threads": ailing}))
 
-    def ready(self, report: Report) -> Answer:
+    def _ready(self, report: Report) -> Answer:
         """Whether requests should be sent here."""
         if self._draining():
-            return DRAINING
+            return _DRAINING
         missing = report.missing(self._required)
         if not missing:
-            return READY
+            return _READY
         return Answer(HTTPStatus.SERVICE_UNAVAILABLE, to_json({"status": "not ready", "missing": missing}))

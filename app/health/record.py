@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from app.health.checks import Reason
+from app.net.reason import Reason
 
 CONNECTED = "connected"
 DISCONNECTED = "disconnected"
@@ -29,10 +29,10 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The last result of a dependency's checks, and what led there.
+    """The last result of a dependency's checks, and what led to it.
 
-    `since` is when the present status began to hold, `checked_at` and `last_success` when such a check began.
-    Nothing is known at first, and so nothing is connected.
+    `since` is when the present status began to hold, `checked_at` and `last_success` when such a check began. Nothing
+    is known at first, so nothing is connected.
     """
 
     dependency: str
@@ -57,7 +57,7 @@ class Record:
         """The record once a check has ended with `reason` (None: connected)."""
         entry = CheckEntry(began, status_of(reason), latency_ms)
         return replace(
-            self._told(ended, reason),
+            self._with_reason(ended, reason),
             checked_at=began,
             latency_ms=latency_ms,
             consecutive_failures=0 if reason is None else self.consecutive_failures + 1,
@@ -67,9 +67,9 @@ class Record:
 
     def gone_stale(self, at: int) -> "Record":
         """The record once its last result is too old to be believed."""
-        return self._told(at, Reason.STALE)
+        return self._with_reason(at, Reason.STALE)
 
-    def _told(self, at: int, reason: Reason | None) -> "Record":
+    def _with_reason(self, at: int, reason: Reason | None) -> "Record":
         if reason is self.reason:
             return self
         turned = status_of(reason) != self.status or self.reason is Reason.PENDING
@@ -82,5 +82,5 @@ class Record:
 
 
 def status_of(reason: Reason | None) -> str:
-    """The status that goes with a reason; none is needed to be connected."""
+    """The status that goes with a reason: connected if there is none."""
     return CONNECTED if reason is None else DISCONNECTED

@@ -1,4 +1,4 @@
-"""What the service says of its dependencies: records in, report out. No clock, no network, no Flask."""
+"""What the service reports about its dependencies: records in, report out. No clock, no network, no Flask."""
 
 import json
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ class Report:
         }
 
     def health_json(self, timestamp: int) -> bytes:
-        """`health` as JSON; all but the timestamp is rendered once for a report."""
+        """`health` as JSON; everything but the timestamp is rendered once for a report."""
         before, after = self._health_json_parts
         return b"%b%d%b" % (before, timestamp, after)
 
@@ -57,7 +57,7 @@ class Report:
         return before + b'"timestamp":', after
 
     def checks(self) -> dict[str, dict[str, Any]]:
-        """All that is known of each dependency, by its name; times in Unix milliseconds."""
+        """Everything known of each dependency, by its name; times in Unix milliseconds."""
         return {record.dependency: _check(record) for record in self.records}
 
     def missing(self, required: Iterable[str]) -> list[str]:

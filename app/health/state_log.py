@@ -1,13 +1,13 @@
-"""One log line for every change of a dependency's state, none for a check that repeats it."""
+"""One log line for each change of a dependency's status, none for a check that repeats it."""
 
 import logging
 import threading
 import time
 from collections.abc import Callable
 
-from app.health.checks import Reason
-from app.health.probe_state import Told
+from app.health.checker_state import Step
 from app.health.record import Record
+from app.net.reason import Reason
 
 REASON_SECONDS = 60.0
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class StateLog:
-    """A listener that logs: INFO up, WARNING down, with how long the last state held.
+    """A listener that logs: INFO up, WARNING down, with how long the last status held.
 
     A reason that changes while the dependency stays down is logged at most once in REASON_SECONDS.
     """
@@ -25,14 +25,14 @@ class StateLog:
         self._lock = threading.Lock()  # guards _reason_logged_at
         self._reason_logged_at: dict[str, float] = {}
 
-    def __call__(self, told: Told) -> None:
-        before, after = told.before, told.after
+    def __call__(self, step: Step) -> None:
+        before, after = step.before, step.after
         if after.reason is before.reason:
             return
         turned = after.status != before.status or before.reason is Reason.PENDING
         if not self._due(after.dependency, turned):
             return
-        error = told.outcome.error if told.outcome else None
+        error = step.outcome.error if step.outcome else None
         cause = f" ({type(error).__name__}: {error})" if error else ""
         if not turned:
             log.warning("%s still disconnected, now: %s%s", after.dependency, after.reason, cause)
@@ -52,6 +52,6 @@ class StateLog:
 
 
 def _held(before: Record, after: Record) -> str:
-    """How long the state before held, and what it was."""
+    """How long the status before held, and what it was."""
     seconds = max(0.0, (after.since - before.since) / 1000)
     return f"{seconds:.1f} s {before.reason or before.status}"

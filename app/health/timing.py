@@ -19,21 +19,21 @@ class Timing:
 
     @property
     def stale_after(self) -> float:
-        """A result older than this is not believed: what should have renewed it has not."""
+        """A result older than this is not believed: it should have been renewed by now."""
         return self.interval + self.timeout + 1.0
 
     def due(self, last_began: float, wanted: float, followed: bool) -> float:
         """When the next check begins.
 
-        `wanted` is the latest moment after which somebody wants one to have begun; `followed`, whether
-        somebody always does. However many ask, it is never sooner than `max_age` after the one before.
+        `wanted` is the latest moment at or after which a reader has asked for one to begin; `followed` is whether a
+        follower asks all the time. However many ask, it is never sooner than `max_age` after the one before.
         """
         if followed or wanted > last_began:
             return max(last_began + self.max_age, wanted)
         return last_began + self.interval
 
     def probe_waits_until(self, result_began: float, check_began: float, now: float) -> float | None:
-        """Until when a probe waits that finds this result and this check under way; None: it does not."""
+        """Until when a probe waits that finds this result and this check under way; None: it does not wait."""
         until = check_began + self.probe_wait
         if now - result_began > self.max_age + self.probe_wait and now < until:
             return until

@@ -1,19 +1,22 @@
-"""All the probers as one: what is known now, and the rule of who waits for fresher news."""
+"""All the checkers as one: what is known now, and the rule by which a request waits for a fresher result."""
 
 import threading
-import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from operator import is_
 from typing import NamedTuple
 
-from app.health.checks import Check
-from app.health.probe_state import Told, View, Wait
-from app.health.prober import Prober
+from app.checks.check import Check
+from app.health.checker import Checker
+from app.health.checker_state import Step, View, Wait
 from app.health.report import Identity, Report
 from app.health.timing import NEVER, Timing
+from app.net.clock import clock as default_clock
 
-Listener = Callable[[Told], None]
-Waits = list[tuple[Prober, Wait]]
+Listener = Callable[[Step], None]
+Waits = list[tuple[Checker, Wait]]
+Waiting = Callable[[], AbstractContextManager[object]]
+"""Entered around a wait: the thread of a request computes nothing meanwhile, and others may."""
 JOIN_SECONDS = 0.5
 
 
@@ -26,10 +29,10 @@ class _Known(NamedTuple):
 
 
 class HealthWatch:
-    """The service's view of its dependencies; owns one prober for each check.
+    """The service's view of its dependencies; owns one checker for each check.
 
-    `fresh_waiters`: how many requests may wait for a check of their own at the same time (0: none).
-    `listeners` are called with every step of every record, each by the thread of its prober.
+    `fresh_waiters`: how many requests may wait for a check of their own at the same time (0: none). `listeners` are
+    called with every step of every record, each by the thread of its checker.
     """
 
     def __init__(
@@ -39,108 +42,110 @@ class HealthWatch:
         timing: Timing,
         fresh_waiters: int,
         listeners: Iterable[Listener] = (),
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = default_clock,
     ) -> None:
         self._identity = identity
         self._timing = timing
         self._clock = clock
         self._listeners = list(listeners)
-        self._probers = [
-            Prober(check, timing, self._told, clock) for check in sorted(checks, key=lambda check: check.name)
+        self._checkers = [
+            Checker(check, timing, self._publish, clock) for check in sorted(checks, key=lambda check: check.name)
         ]
         self._fresh_waiters = threading.BoundedSemaphore(fresh_waiters) if fresh_waiters else None
         self._released = threading.Event()
-        # Both are replaced whole, so reading them needs no lock. A new epoch makes _known void; whoever
-        # computes takes the epoch first, so that what changes meanwhile is not missed.
+        # Both are replaced whole, so reading them needs no lock. A new epoch makes _known void; a thread that computes
+        # it reads the epoch first, so that a change meanwhile is not missed.
         self._epoch = object()
-        nothing = Report(identity, tuple(prober.view().record for prober in self._probers))
+        nothing = Report(identity, tuple(checker.view().record for checker in self._checkers))
         self._known = _Known(object(), nothing, NEVER)
 
     @property
     def dependencies(self) -> list[str]:
         """Their names, in the order of a report."""
-        return [prober.name for prober in self._probers]
+        return [checker.name for checker in self._checkers]
 
     def listen(self, listener: Listener) -> None:
-        """Add a listener. One added after `start` hears of what comes from then on."""
+        """Add a listener. One added after `start` receives only the steps from then on."""
         self._listeners.append(listener)
 
     def current(self) -> Report:
         """What is known now. Asks for nothing, waits for nothing."""
-        return self._report([prober.view() for prober in self._probers])
+        return self._report([checker.view() for checker in self._checkers])
 
     def ask(self) -> tuple[Report, Waits]:
-        """What is known now, as a probe asks: orders checks if needed, and says what a probe waits for.
+        """What is known now, and what a probe waits for before it answers; orders checks where they are needed.
 
-        Who must not block is told by a listener that there is something new, and asks `brought`.
+        A caller that must not block adds a listener and calls `arrived` after each step.
         """
         known = self._known
         if known.epoch is self._epoch and self._clock() < known.fresh_until:
             return known.report, []
         epoch = self._epoch
-        views = [prober.view(ask=True) for prober in self._probers]
+        views = [checker.view(ask=True) for checker in self._checkers]
         report = self._report(views)
         self._known = _Known(epoch, report, min(view.fresh_until for view in views))
-        waits = [(p, view.wait) for p, view in zip(self._probers, views, strict=True) if view.wait]
+        waits = [(c, view.wait) for c, view in zip(self._checkers, views, strict=True) if view.wait]
         return report, waits
 
-    def brought(self, waits: Waits) -> bool:
-        """Whether all that is waited for is there. Does not block."""
-        return all(prober.brought(wait) for prober, wait in waits)
+    def arrived(self, waits: Waits) -> bool:
+        """Whether every awaited result has arrived. Does not block."""
+        return all(checker.arrived(wait) for checker, wait in waits)
 
-    def probe(self) -> Report:
-        """What a probe is told: it waits a moment for a dependency that answers, never for one that hangs."""
+    def probe(self, waiting: Waiting = nullcontext) -> Report:
+        """The report for a probe: it waits a moment for a dependency that answers, never for one that hangs."""
         report, waits = self.ask()
         if not waits:
             return report
-        for prober, wait in waits:
-            prober.wait_for(wait)
+        with waiting():
+            for checker, wait in waits:
+                checker.wait_for(wait)
         return self.current()
 
-    def probe_fresh(self) -> Report:
-        """What checks say that begin from now on; with too many waiting for theirs already, as `probe`.
+    def probe_fresh(self, waiting: Waiting = nullcontext) -> Report:
+        """The report of checks that begin from now on; as `probe` when too many requests wait for theirs already.
 
-        Waits for their turn and their end: `max_age + timeout` at most, no longer than until `release`.
+        Waits for the turn and the end of the checks: `max_age + timeout` at most, and no longer than until `release`.
         """
         if self._fresh_waiters is None or not self._fresh_waiters.acquire(blocking=False):
-            return self.probe()
+            return self.probe(waiting)
         try:
             now = self._clock()
             wait = Wait(now, now + self._timing.max_age + self._timing.timeout)
-            for prober in self._probers:
-                prober.want(wait.began)
-            for prober in self._probers:
-                prober.wait_for(wait, self._released.is_set)
+            for checker in self._checkers:
+                checker.want(wait.began)
+            with waiting():
+                for checker in self._checkers:
+                    checker.wait_for(wait, self._released.is_set)
         finally:
             self._fresh_waiters.release()
         return self.current()
 
     def release(self) -> None:
-        """From now on nobody waits for fresh checks; who does is answered with what is known."""
+        """From now on no request waits for fresh checks; those that do are answered with what is known."""
         self._released.set()
-        for prober in self._probers:
-            prober.wake_waiters()
+        for checker in self._checkers:
+            checker.wake_waiters()
 
     def follow(self, following: bool) -> None:
         """Count one follower more or less: while there are any, checks are made as often as they may be."""
-        for prober in self._probers:
-            prober.follow(following)
+        for checker in self._checkers:
+            checker.follow(following)
 
     def ailing_threads(self) -> list[str]:
-        """Names of the probers' threads that no longer do their work."""
-        return [name for prober in self._probers for name in prober.ailing_threads()]
+        """Names of the checkers' threads that no longer do their work."""
+        return [name for checker in self._checkers for name in checker.ailing_threads()]
 
     def start(self) -> None:
         """Start checking. Once only, in the process that is to do it (threads do not survive a fork)."""
-        for prober in self._probers:
-            prober.start()
+        for checker in self._checkers:
+            checker.start()
 
     def stop(self) -> None:
-        """Signal every prober, then join them; a check that hangs is cut off and not waited for."""
-        for prober in self._probers:
-            prober.stop()
-        for prober in self._probers:
-            prober.join(JOIN_SECONDS)
+        """Signal every checker, then join them; a check that hangs is cut off and not waited for."""
+        for checker in self._checkers:
+            checker.stop()
+        for checker in self._checkers:
+            checker.join(JOIN_SECONDS)
 
     def _report(self, views: Iterable[View]) -> Report:
         """The report of these records: the last one again if none is new, for what is rendered of it already."""
@@ -148,7 +153,7 @@ class HealthWatch:
         last = self._known.report
         return last if all(map(is_, records, last.records)) else Report(self._identity, records)
 
-    def _told(self, told: Told) -> None:
+    def _publish(self, step: Step) -> None:
         self._epoch = object()
         for listener in self._listeners:
-            listener(told)
+            listener(step)

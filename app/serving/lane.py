@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
-from app.health.answers import ProbeAnswers
+from app.health.answers import LIVE, ProbeAnswers
 from app.health.report import Report
 from app.health.watch import HealthWatch, Waits
 from app.serving import answer_bytes
 from app.serving.request_head import ProbeRequest
 
-HEALTH, LIVE = "/health", "/health/live"
 NEVER = float("inf")
 
 Client = TypeVar("Client")
@@ -74,20 +73,14 @@ class Lane(Generic[Client]):
         """The parked probes whose wait is over, with their answers."""
         parked, self._parked = self._parked, []
         for each in parked:
-            if now >= each.until or self._watch.brought(each.waits):
+            if now >= each.until or self._watch.arrived(each.waits):
                 yield each.client, each.request, self._rendered(each.request, self._watch.current())
             else:
                 self._parked.append(each)
 
     def _rendered(self, request: ProbeRequest, report: Report | None) -> bytes:
         moment = self._wall()
-        if report is None:
-            answer = self._answers.live()
-        elif request.path == HEALTH:
-            answer = self._answers.health(report, int(moment * 1000))
-        else:
-            answer = self._answers.ready(report)
-        self._answers.count(request.path, answer.status)
+        answer = self._answers.answer(request.path, report, int(moment * 1000))
         if int(moment) != self._second:
             self._second = int(moment)
             self._heads.clear()

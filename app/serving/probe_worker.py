@@ -50,7 +50,7 @@ class ProbeWorker(ThreadWorker):
     def run(self) -> None:
         """See gunicorn's Worker: the loop, from start to stop."""
         runtime = runtime_of(self.wsgi)
-        self._count_refused = runtime.registry.refused.count
+        self._count_refused = runtime.turned_away.count
         self._lane: Lane[ProbeConnection] = Lane(runtime.watch, answers_of(self.wsgi), lambda: runtime.draining)
         runtime.watch.listen(lambda _: self.method_queue.defer(self._unpark) if self._running else None)
         for listener in self.sockets:  # what is accepted inherits it

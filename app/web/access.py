@@ -1,4 +1,4 @@
-"""Who may see more than the probes: the status token, and the origins of browser pages."""
+"""Access to more than the probes: the status token, and the origins of browser pages."""
 
 import base64
 import hmac
@@ -6,15 +6,14 @@ from collections.abc import Collection
 
 from flask import Flask, Response, request
 
+from app.health.answers import PROBES
 from app.web.responses import problem
-
-PROBES = frozenset({"/health", "/health/live", "/health/ready"})
 
 
 def init_app(app: Flask, token: str) -> None:
-    """With a `token`, let only those who know it see anything but the probes. Without, change nothing.
+    """With a `token`, every route but the probes requires it. Without one, change nothing.
 
-    `/ws` asks for itself, in the order of its own refusals.
+    `/ws` requires it by itself, in the order of its own refusals.
     """
     if not token:
         return
@@ -27,9 +26,9 @@ def init_app(app: Flask, token: str) -> None:
 
 
 def refuse_stranger(token: str) -> Response | None:
-    """401 for a request that does not carry `token` (empty: nobody is a stranger); None for one that does.
+    """401 for a request without `token`; None for one with it, and for every request if the token is empty.
 
-    As Bearer token, or as Basic password of any user: for programs and for a browser's dialog.
+    It is sent as a Bearer token by programs, or as the Basic password of any user by a browser's dialog.
     """
     if not token or hmac.compare_digest(_presented(), token.encode()):
         return None
@@ -40,8 +39,8 @@ def refuse_stranger(token: str) -> Response | None:
 
 
 def _presented() -> bytes:
-    # Not by Flask's own reading, which takes a Bearer token with a `=` inside for a list of parameters, and gives up
-    # on a user name that is not UTF-8.
+    # Flask's own parser reads a Bearer token with a `=` inside as a list of parameters, and gives up on a user name
+    # that is not UTF-8.
     scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
     match scheme.lower():
         case "bearer":
@@ -55,10 +54,10 @@ def _presented() -> bytes:
 
 
 def foreign_origin(origin: str | None, host: str, allowed: Collection[str]) -> bool:
-    """Whether a page of `origin` (its header, None: no browser) may not talk to us.
+    """Whether a page of `origin` (the header; None: not a browser) may not open a WebSocket here.
 
-    Its authority must be `host` as written, in any case: the scheme may differ, TLS often ends before us. Or it
-    stands in `allowed`, which is lower-case.
+    Its authority must equal `host` as written, in any case: the scheme may differ, because TLS often ends in front of
+    this service. Otherwise the origin must be in `allowed`, which is lower-case.
     """
     if origin is None:
         return False

@@ -16,9 +16,9 @@ log = logging.getLogger(__name__)
 
 
 def init_app(app: Flask) -> None:
-    """Have `app` answer errors as problem+json and log a crash once, as `panic: …` with its traceback."""
+    """Make `app` answer errors as problem+json and log a crash once, as `panic: …` with its traceback."""
     app.register_error_handler(HTTPException, _refused)
-    # Not for Exception: that one would turn a 404 into a 500.
+    # A handler for Exception would turn a 404 into a 500.
     app.register_error_handler(InternalServerError, _crashed)
     app.log_exception = _log_panic  # type: ignore[method-assign]  # Flask logs where it handles
     app.wsgi_app = PanicGuard(app.wsgi_app, problem(500, PANIC_TITLE))  # type: ignore[method-assign]
@@ -31,7 +31,7 @@ def _refused(error: HTTPException) -> ResponseReturnValue:
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
-    if "Allow" in response.headers:  # Werkzeug gives a set's order, another in every process
+    if "Allow" in response.headers:  # Werkzeug keeps them in a set, whose order differs between processes
         response.headers["Allow"] = ", ".join(sorted(response.allow))
     return response
 

@@ -6,10 +6,10 @@ from app.metrics import Metrics
 
 
 def create_metrics_blueprint(metrics: Metrics) -> Blueprint:
-    """`/metrics`: GET and HEAD, always 200; it says what is known and waits for nothing."""
+    """`/metrics`: GET and HEAD, always 200; it reports what is known and waits for nothing."""
     routes = Blueprint("metrics", __name__)
 
-    @routes.get("/metrics", provide_automatic_options=False)
+    @routes.get("/metrics")
     def scrape() -> Response:
         headers = {"Cache-Control": "no-store"}
         return Response(metrics.render(), headers=headers, content_type=metrics.content_type)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from math import floor
 from typing import Any, NamedTuple
 
-from app.health.checks import Reason
 from app.health.record import CONNECTED
 from app.health.report import HEALTHY
+from app.net.reason import Reason
 from app.web.page_charts import Sparkline, Timeline, sparkline, timeline
 from app.web.page_times import Moment, moment, span
 

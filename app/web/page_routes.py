@@ -10,6 +10,7 @@ from flask import Blueprint, Response, abort, render_template, request
 
 from app.health.watch import HealthWatch
 from app.web.page import NAMES, page, reason_words
+from app.web.waiting import waiting
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -30,7 +31,7 @@ def create_page_blueprint(
 
     @routes.get("/", provide_automatic_options=False)
     def status_page() -> Response:
-        known = watch.probe()
+        known = watch.probe(waiting())
         details = {**known.health(int(wall() * 1000)), "checks": known.checks(), **facts()}
         html = render_template("status_page.html", page=page(details, words), words={"names": NAMES, "reasons": words})
         return Response(html, headers={"Cache-Control": "no-store"}, mimetype="text/html")

@@ -1,4 +1,4 @@
-"""JSON responses: the one form in which the service answers programs."""
+"""JSON responses, the one form in which the service answers programs."""
 
 from http import HTTPStatus
 from typing import Any
@@ -12,12 +12,12 @@ PROBLEM_TYPE = "application/problem+json"
 
 
 def json_response(status: int, body: bytes) -> Response:
-    """A response with a JSON body; never stored by anyone."""
+    """A response with a JSON body, which no cache may store."""
     return Response(body, status, list(HEADERS))
 
 
 def problem(status: int, title: str | None = None, **members: Any) -> Response:
-    """An error as RFC 9457 has it, with the status code's own phrase as title if none is given."""
+    """An error as in RFC 9457; its title is the status code's own phrase if none is given."""
     body = {"type": "about:blank", "title": title or HTTPStatus(status).phrase, "status": status}
     response = json_response(status, to_json(body | members))
     response.content_type = PROBLEM_TYPE

@@ -1,8 +1,8 @@
-"""What a browser may do with our answers: as little as the page needs."""
+"""What a browser may do with our responses: as little as the page needs."""
 
 from flask import Flask, Response, request
 
-from app.web.access import PROBES
+from app.health.answers import PROBES
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -16,7 +16,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-# Not Cross-Origin-Opener-Policy: browsers complain of it on plain HTTP, and nothing here opens or is opened.
+# Cross-Origin-Opener-Policy is left out: browsers warn about it on plain HTTP, and nothing here opens a window.
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -27,7 +27,7 @@ HEADERS = {
 
 
 def init_app(app: Flask) -> None:
-    """Put them on every answer but the probes': those are for programs, and every byte of them is read often."""
+    """Put them on every response but those to probes, which only programs read, and read often."""
 
     @app.after_request
     def protect(response: Response) -> Response:

@@ -1,1 +1,1 @@
-"""`bin/bench`: the service side by side with what it stands on, in one run."""
+"""`bin/bench`: the service side by side with the libraries that it is built on, in one run."""

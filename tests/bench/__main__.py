@@ -1,4 +1,4 @@
-"""Runs the bench: interleaved rounds, medians, a table, JSON and a plot. See bin/bench."""
+"""Measures in interleaved rounds; prints a table of medians, and writes JSON and a plot. See bin/bench."""
 
 import argparse
 import json
@@ -42,7 +42,7 @@ def bare(name):
 
 
 def measure(args, results):
-    """Throughput: every server at every number of connections, in turn, `args.rounds` times."""
+    """Throughput of every server at every number of connections, in turn, `args.rounds` times."""
     with processes.mongodb() as mongo_uri:
         for title, delay in DELAYS.items():
             with ExitStack() as stack:
@@ -62,7 +62,7 @@ def measure(args, results):
 
 
 def one(server, ai_port, connections, seconds):
-    """One run of one server, with the checks a second that it cost its AI service."""
+    """One run of one server, with the number of checks a second that its AI service got."""
     before = asked(ai_port)
     figures = wrk(server.port, connections, seconds)
     checks = (asked(ai_port) - before) / figures["seconds"]
@@ -74,7 +74,7 @@ def asked(ai_port):
 
 
 def crowding_out(results):
-    """Probes beside everything that holds threads, on both workers."""
+    """Probes beside a crowd that holds every thread, on both workers."""
     with processes.mongodb() as mongo_uri, processes.ai_service(0.0) as ai_port:
         for name, worker_class in WORKERS.items():
             tables.say(f"crowding out, {name}")
@@ -84,13 +84,15 @@ def crowding_out(results):
 
 def main():
     parser = argparse.ArgumentParser(prog="bin/bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="rounds, of which the median counts (3)")
-    parser.add_argument("--seconds", type=int, default=3, help="of one run of wrk (3)")
-    parser.add_argument("--output", type=Path, default=Path("build/bench"), help="folder (build/bench)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds; the medians are reported (3)")
+    parser.add_argument("--seconds", type=int, default=3, help="seconds of one run of wrk (3)")
+    parser.add_argument(
+        "--output", type=Path, default=Path("build/bench"), help="folder for results.json and latency.png (build/bench)"
+    )
     args = parser.parse_args()
     for tool in ("wrk", "gnuplot"):
         if shutil.which(tool) is None:
-            sys.exit(f"bin/bench: no {tool}: apt-get install wrk gnuplot-nox")
+            sys.exit(f"bin/bench: {tool} is missing: apt-get install wrk gnuplot-nox")
     results = {
         "date": date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "

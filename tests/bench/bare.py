@@ -1,4 +1,4 @@
-"""What the service is measured against: the same bytes, from nothing but the framework."""
+"""What the service is compared with: the same bytes, from only the framework."""
 
 from flask import Flask
 
@@ -17,6 +17,6 @@ def health():
 
 
 def wsgi_app(environ, start_response):
-    """The least that can answer."""
+    """The same bytes without a framework."""
     start_response("200 OK", [*HEADERS.items(), ("Content-Length", str(len(BODY)))])
     return [BODY]

@@ -1,4 +1,4 @@
-"""The loads: wrk for throughput, and the crowd that probes have to get past."""
+"""The loads: wrk for throughput, and a crowd of connections beside which probes are sent."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ PROBE = b"GET /health HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n"
 
 
 def wrk(port, connections, seconds):
-    """One run; requests/s and latencies in milliseconds."""
+    """One run of wrk; requests/s and latencies in milliseconds."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(SCRIPT), f"http://127.0.0.1:{port}/health"]
     run = subprocess.run(pinned(LOAD_CORE, command), capture_output=True, text=True, check=True)
     figures = json.loads(run.stdout.splitlines()[-1])
@@ -26,7 +26,7 @@ def wrk(port, connections, seconds):
 
 
 def crowd(stack, port, websockets, slow, idle, half, lingering):
-    """Fill the house: `stack` closes it all again."""
+    """Open that many connections of each kind; `stack` closes them."""
     for _ in range(websockets):
         stack.enter_context(connect(f"ws://127.0.0.1:{port}/ws", open_timeout=10, ping_interval=None))
     for _ in range(slow):
@@ -45,9 +45,9 @@ def _send(stack, port, data):
 
 
 def probe_beside_a_crowd(port, probes, patience, **crowd_of):
-    """Probe on new connections beside a crowd; latencies in milliseconds, and how many went unanswered.
+    """Probe on new connections beside a crowd; latencies in milliseconds, and the number of unanswered probes.
 
-    Gives up after a few probes that were not answered within `patience` seconds.
+    Stops after three probes that were not answered within `patience` seconds.
     """
     times, unanswered = [], 0
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The processes of the bench: servers on one core, what they depend on and the load on the other."""
+"""The processes of the bench: servers on one core, their dependencies and the load on another."""
 
 import http.client
 import os
@@ -20,7 +20,7 @@ START_SECONDS = 20.0
 
 
 def pinned(core, command):
-    """`command`, on `core` alone where there are two."""
+    """`command`, pinned to `core` if there are at least two cores."""
     return ["taskset", "-c", str(core), *command] if PINNED else list(command)
 
 
@@ -31,7 +31,7 @@ def free_port():
 
 @contextmanager
 def process(command, core, **options):
-    """Run `command` in a group of its own, and end the group."""
+    """Run `command` in its own process group, and end the group."""
     running = subprocess.Popen(pinned(core, command), cwd=ROOT, start_new_session=True, **options)
     try:
         yield running
@@ -49,7 +49,7 @@ def process(command, core, **options):
 
 @contextmanager
 def ai_service(delay):
-    """A stand-in that answers after `delay` seconds; gives its port."""
+    """A stand-in that answers after `delay` seconds; yields its port."""
     command = [sys.executable, "-m", "tests.bench.stand_in", str(delay)]
     with process(command, LOAD_CORE, stdout=subprocess.PIPE, text=True) as running:
         yield int(running.stdout.readline())
@@ -57,27 +57,18 @@ def ai_service(delay):
 
 @contextmanager
 def mongodb():
-    """nx-27017 on a port of its own; gives its URI."""
+    """nx-27017 on its own port; yields its URI."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
-        command = [
-            str(BIN / "nx-27017"),
-            "--db",
-            "memory",
-            "--port",
-            str(port),
-            "--pid-file",
-            f"{folder}/pid",
-            "--log-file",
-            f"{folder}/log",
-        ]
+        options = f"--db memory --port {port} --pid-file {folder}/pid --log-file {folder}/log"
+        command = [str(BIN / "nx-27017"), *options.split()]
         with process(command, LOAD_CORE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
             until(lambda: reachable(port), "nx-27017")
             yield f"mongodb://127.0.0.1:{port}"
 
 
 class Server:
-    """A running gunicorn: `port`, `startup` (seconds to its first answer), `rss` (its worker's, in MB)."""
+    """A running gunicorn: `port`, `startup` (seconds until its first answer), `rss` (of its worker, in MB)."""
 
     def __init__(self, port, startup, pid):
         self.port, self.startup, self._pid = port, startup, pid
@@ -91,7 +82,7 @@ class Server:
 
 @contextmanager
 def gunicorn(app, port, environ, *options):
-    """gunicorn with `app`, on the servers' core; gives a Server once it answers."""
+    """gunicorn with `app` on the servers' core; yields a Server once it answers."""
     command = [str(BIN / "gunicorn"), *options, app]
     began = time.perf_counter()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -119,7 +110,7 @@ def reachable(port):
 
 
 def until(true, what):
-    """Wait until `true()`; raises RuntimeError if `what` does not get there."""
+    """Wait until `true()`; raises RuntimeError with the name `what` if that takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while not true():
         if time.monotonic() > deadline:

@@ -1,6 +1,6 @@
 """An AI service for the bench, in a process of its own: `python -m tests.bench.stand_in DELAY`.
 
-Answers `/health` after DELAY seconds and `/count` with how many it has been asked. Prints its port.
+Answers `/health` after DELAY seconds, and `/count` with the number of these requests. Prints its port.
 """
 
 import sys
@@ -24,7 +24,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *args):
-        """Say nothing."""
+        """Requests are not logged."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the bench shows: medians, tables, a plot."""
+"""The results of the bench: medians, tables, a plot."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ def say(text):
 
 
 def medians(runs, median):
-    """The median of each figure over the rounds; the ratio to bare Flask is taken round by round."""
+    """The median of each figure over the rounds; the ratio to bare Flask is computed within each round."""
     rounds = defaultdict(list)
     for run in runs:
         rounds[run["dependencies"], run["connections"], run["server"]].append(run)
@@ -28,7 +28,7 @@ def medians(runs, median):
 
 
 def markdown(results):
-    """Everything as Markdown."""
+    """All results as Markdown."""
     lines = [
         f"{results['date']}, {results['machine']}",
         "",
@@ -53,7 +53,7 @@ def markdown(results):
 
 
 def plot(rows, path):
-    """p99 over connections, a line a server, dependencies at 0 ms; needs gnuplot."""
+    """p50 and p99 over connections, one line for each server, dependencies at 0 ms; needs gnuplot."""
     lines = defaultdict(list)
     for row in rows:
         if row["dependencies"] == "0 ms":

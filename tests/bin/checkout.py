@@ -1,4 +1,4 @@
-"""The checkout that the tests of its scripts run: where it is, and what surrounds a script."""
+"""What the tests of the scripts need: the checkout, an environment, a PATH, the processes of a script."""
 
 import os
 import pathlib
@@ -7,13 +7,13 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEADLINE = 30.0
-"""Seconds that a script gets at most for what it does at once."""
+"""Seconds after which a script that should have ended is killed."""
 
 
 def environment(**settings):
-    """The environment with which a user calls a script: no settings of the service but these.
+    """The environment in which a user calls a script, with no settings of the service but these.
 
-    The virtual environment is the one that runs the tests. coverage goes on measuring.
+    The virtual environment is the one that runs the tests; coverage is still measured.
     """
     kept = {"PATH", "HOME", "TMPDIR", "LANG", "COVERAGE_PROCESS_CONFIG", "COVERAGE_FILE", "PYENV_ROOT", "PYENV_VERSION"}
     inherited = {name: value for name, value in os.environ.items() if name in kept}
@@ -21,9 +21,9 @@ def environment(**settings):
 
 
 def link_commands(folder, *names):
-    """Make `folder` a PATH on which there are these commands and no others; returns it as a string.
+    """Make `folder` a PATH that contains only these commands; returns it as a string.
 
-    A name that the machine does not know is left out: the caller has asked for it with `need`.
+    A command that the machine lacks is left out: the caller requires it with `need`.
     """
     for name in names:
         found = shutil.which(name)
@@ -33,12 +33,12 @@ def link_commands(folder, *names):
 
 
 def living(group):
-    """The pids of the processes of a process group, without those that have ended and wait to be reaped."""
+    """The pids of the running processes of a process group; those that wait to be reaped do not count."""
     pids = []
     for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
         try:
             state, _, its_group = stat.read_text().rpartition(")")[2].split()[:3]
-        except (FileNotFoundError, ProcessLookupError):  # it has just gone
+        except (FileNotFoundError, ProcessLookupError):  # it has just ended
             continue
         if int(its_group) == group and state not in "ZX":
             pids.append(int(stat.parent.name))

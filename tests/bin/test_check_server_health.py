@@ -1,18 +1,14 @@
-import pathlib
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
-import unittest
 
-from tests.bin.checkout import DEADLINE, ROOT, link_commands, living
+from tests.bin.checkout import DEADLINE, link_commands, living
+from tests.bin.health_script import SCRIPT, Peer, ScriptTest, http
 from tests.peers.service import eventually
-from tests.peers.tcp_server import TcpServer
 from tests.requirement import need
 
-SCRIPT = ROOT / "bin/check-server-health.sh"
 HEALTHY = (
     b'{"status":"healthy","timestamp":1795464000000,"version":"1.0.0","service":"server",'
     b'"dependencies":{"ai_service":"connected","mongodb":"connected"}}\n'
@@ -23,63 +19,7 @@ CLIENTS = [("curl",), ("wget",)]
 PARSERS = [("curl", "jq"), ("curl",)]
 
 
-def http(body, status="200 OK", header=""):
-    """A whole HTTP answer, as bytes."""
-    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{header}\r\n"
-    return head.encode() + body
-
-
-class Peer(TcpServer):
-    """Sends the pieces, `pause` seconds apart, to each that asks, and keeps the request lines."""
-
-    def __init__(self, *pieces, pause=0.0):
-        self.requests = []
-        self._pieces = pieces
-        self._pause = pause
-        super().__init__()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.port}/health"
-
-    def serve(self, sock):
-        self.requests.append(sock.makefile("rb").readline().decode().strip())
-        for piece in self._pieces:
-            sock.sendall(piece)
-            self.ended.wait(self._pause)
-        sock.shutdown(socket.SHUT_WR)
-        while sock.recv(65536):  # to close with something unread would be a reset
-            pass
-
-
-class CheckServerHealthTest(unittest.TestCase):
-    """bin/check-server-health.sh, alone in the world: a PATH with just the commands named."""
-
-    def setUp(self):
-        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-        self.home = self.folder / "home"
-        self.home.mkdir()
-
-    def run_script(self, *arguments, tools=("curl", "jq"), **environment):
-        for tool in tools:
-            need(shutil.which(tool), tool)
-        path = self.folder / "-".join(("path", *tools))
-        if not path.exists():
-            path.mkdir()
-            link_commands(path, "bash", *tools)
-        return subprocess.run(
-            [path / "bash", SCRIPT, *arguments],
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE,
-            env={"PATH": str(path), "HOME": str(self.home)} | environment,
-        )
-
-    def ask(self, *pieces, tools=("curl", "jq"), seconds="5", pause=0.0, **environment):
-        with Peer(*pieces, pause=pause) as peer:
-            self.requests = peer.requests
-            return self.run_script("-u", peer.url, "-t", seconds, tools=tools, **environment)
-
+class CheckServerHealthTest(ScriptTest):
     def assert_healthy(self, ran):
         self.assertEqual((ran.stdout, ran.stderr, ran.returncode), ("Server is healthy\n", "", 0))
 
@@ -91,24 +31,24 @@ class CheckServerHealthTest(unittest.TestCase):
         if response is not None:
             self.assertEqual(lines[1], "Response: " + response)
 
-    def test_healthy_with_curl_or_wget_with_or_without_jq(self):
+    def test_a_healthy_server_is_healthy_with_curl_or_wget_with_or_without_jq(self):
         for tools in TOOLS:
             with self.subTest(tools=tools):
                 self.assert_healthy(self.ask(http(HEALTHY), tools=tools))
-                self.assertEqual(self.requests, ["GET /health HTTP/1.1"])
+                self.assertEqual([head.partition("\r\n")[0] for head in self.heads], ["GET /health HTTP/1.1"])
 
-    def test_unhealthy_with_the_response_of_a_503(self):
+    def test_the_response_of_an_unhealthy_503_is_printed(self):
         for tools in TOOLS:
             with self.subTest(tools=tools):
                 ran = self.ask(http(UNHEALTHY, "503 Service Unavailable"), tools=tools)
                 self.assert_unhealthy(ran, UNHEALTHY.decode().strip())
 
-    def test_unhealthy_with_the_response_of_a_200(self):
+    def test_the_response_of_an_unhealthy_200_is_printed(self):
         for tools in TOOLS:
             with self.subTest(tools=tools):
                 self.assert_unhealthy(self.ask(http(UNHEALTHY), tools=tools), UNHEALTHY.decode().strip())
 
-    def test_busybox_in_place_of_wget(self):
+    def test_the_wget_of_busybox_works_too(self):
         need(shutil.which("busybox"), "busybox")
         path = self.folder / "path-wget"
         path.mkdir()
@@ -117,15 +57,15 @@ class CheckServerHealthTest(unittest.TestCase):
         self.assert_healthy(self.ask(http(HEALTHY), tools=("wget",), http_proxy="http://127.0.0.1:9"))
         self.assert_unhealthy(self.ask(http(UNHEALTHY, "503 No"), tools=("wget",)))
 
-    def test_an_error_or_a_redirect_in_http_is_not_healthy_whatever_it_says(self):
+    def test_an_http_error_or_redirect_is_unhealthy_whatever_its_body(self):
         for tools in TOOLS:
             for status in "500 Error", "404 Not Found", "302 Found":
                 with self.subTest(tools=tools, status=status):
                     answer = http(HEALTHY, status, "Location: /healthy\r\n")
                     self.assert_unhealthy(self.ask(answer, tools=tools))
-                    self.assertEqual(len(self.requests), 1)
+                    self.assertEqual(len(self.heads), 1)
 
-    def test_json_that_is_healthy(self):
+    def test_every_json_form_of_a_healthy_object_is_healthy(self):
         for tools in PARSERS:
             for body in (
                 b'\n{ "status" :\t"healthy" }\r\n',
@@ -137,7 +77,7 @@ class CheckServerHealthTest(unittest.TestCase):
                 with self.subTest(tools=tools, body=body[:80]):
                     self.assert_healthy(self.ask(http(body), tools=tools))
 
-    def test_what_only_looks_healthy(self):
+    def test_a_body_that_only_looks_healthy_is_unhealthy(self):
         for tools in PARSERS:
             for body in (
                 b"",
@@ -169,27 +109,27 @@ class CheckServerHealthTest(unittest.TestCase):
                 with self.subTest(tools=tools, body=body[:80]):
                     self.assert_unhealthy(self.ask(http(body), tools=tools))
 
-    def test_too_long_an_answer_is_not_read_to_its_end(self):
+    def test_a_response_over_32_kib_is_unhealthy_and_not_read_further(self):
         for tools in CLIENTS:
             with self.subTest(tools=tools):
                 body = b'{"status":"healthy","x":"' + b"x" * 40000 + b'"}'
                 ran = self.ask(http(body), tools=tools)
                 self.assert_unhealthy(ran)
-                self.assertIn("(not text of 32 KiB at most)", ran.stdout)
+                self.assertIn("(not text, or over 32 KiB)", ran.stdout)
                 self.assertLess(len(ran.stdout), 33000)
 
-    def test_an_answer_that_is_cut_short_is_unhealthy(self):
+    def test_a_truncated_response_is_unhealthy(self):
         for tools in CLIENTS:
             with self.subTest(tools=tools):
                 answer = http(HEALTHY + b" " * 100)[:-100]
                 self.assert_unhealthy(self.ask(answer, tools=tools))
 
-    def test_many_parts_end_soon_without_jq(self):
+    def test_a_json_body_of_many_tokens_is_refused_in_time_without_jq(self):
         began = time.monotonic()
         self.assert_unhealthy(self.ask(http(b'{"status":"healthy","x":[' + b"1," * 15000 + b"1]}"), tools=("curl",)))
         self.assertLess(time.monotonic() - began, 5)
 
-    def test_the_time_is_a_limit_for_all_of_a_mute_or_dripping_answer(self):
+    def test_the_time_limit_covers_a_mute_or_dripping_response_as_a_whole(self):
         for tools in CLIENTS:
             for name, pieces in (
                 ("mute", [b""] * 100),
@@ -198,12 +138,12 @@ class CheckServerHealthTest(unittest.TestCase):
             ):
                 with self.subTest(tools=tools, peer=name):
                     began = time.monotonic()
-                    ran = self.ask(*pieces, tools=tools, seconds="0.4", pause=0.05)
+                    ran = self.ask(*pieces, tools=tools, options=["-t", "0.4"], pause=0.05)
                     self.assertTrue(0.4 <= time.monotonic() - began < 3)
                     self.assert_unhealthy(ran)
-                    self.assertTrue(ran.stdout.endswith("(not whole within 0.4 s)\n"), ran.stdout)
+                    self.assertTrue(ran.stdout.endswith("(not complete within 0.4 s)\n"), ran.stdout)
 
-    def test_unreachable(self):
+    def test_an_unreachable_server_is_unhealthy(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
         for tools in CLIENTS:
@@ -212,14 +152,14 @@ class CheckServerHealthTest(unittest.TestCase):
                 self.assert_unhealthy(ran)
                 self.assertRegex(ran.stdout, rf"\(({tools[0]}): exit status \d+\)")
 
-    def test_control_characters_do_not_reach_the_terminal(self):
+    def test_control_characters_in_a_response_are_not_printed(self):
         body = b'{"status":"\x1b]0;owned\x07\x9b2J\xc2\x9b31m"}\nServer is healthy\r\n\x7f'
         for tools in CLIENTS:
             with self.subTest(tools=tools):
                 ran = self.ask(http(body, "503 \x1b[2J"), tools=tools)
                 self.assert_unhealthy(ran, '{"status":"?]0;owned??2J??31m"} Server is healthy  ?')
 
-    def test_no_word_of_a_response_is_executed_or_expanded(self):
+    def test_a_response_is_neither_executed_nor_expanded(self):
         canary = self.folder / "canary"
         body = f'{{"status":"$(>{canary}) `>{canary}` * ~ a[$(>{canary})] %s \\\\n"}}'
         for tools in CLIENTS:
@@ -227,7 +167,7 @@ class CheckServerHealthTest(unittest.TestCase):
                 self.assert_unhealthy(self.ask(http(body.encode()), tools=tools), body)
                 self.assertFalse(canary.exists())
 
-    def test_proxies_and_the_users_settings_are_left_out(self):
+    def test_proxies_and_the_users_configuration_are_ignored(self):
         (self.home / ".curlrc").write_text("user-agent = x\nproxy = http://127.0.0.1:9\nfail\n")
         (self.home / ".wgetrc").write_text("http_proxy = http://127.0.0.1:9\nuse_proxy = on\n")
         (self.home / ".netrc").write_text("machine 127.0.0.1 login a password b\n")
@@ -241,7 +181,7 @@ class CheckServerHealthTest(unittest.TestCase):
                 self.assert_healthy(ran)
         self.assertEqual(sorted(self.home.iterdir()), before)
 
-    def test_wrong_usage(self):
+    def test_wrong_usage_ends_with_status_2_and_one_line(self):
         for arguments in (
             ["-t", "0"],
             ["-t", "0.0"],
@@ -267,17 +207,17 @@ class CheckServerHealthTest(unittest.TestCase):
                 self.assertEqual((ran.stdout, ran.returncode), ("", 2))
                 self.assertRegex(ran.stderr, r"\Acheck-server-health\.sh: .+\n\Z")
 
-    def test_neither_curl_nor_wget(self):
+    def test_a_missing_curl_and_wget_ends_with_status_2(self):
         ran = self.run_script(tools=())
         self.assertEqual((ran.stdout, ran.returncode), ("", 2))
         self.assertIn("neither curl nor wget", ran.stderr)
 
-    def test_help(self):
+    def test_help_prints_the_usage(self):
         ran = self.run_script("-h")
         usage = "usage: check-server-health.sh [-u URL] [-t SECONDS] [--details]\n"
         self.assertEqual((ran.stdout, ran.returncode), (usage, 0))
 
-    def test_the_default_is_the_health_of_this_machines_port_8080(self):
+    def test_the_default_url_is_health_on_port_8080_of_this_machine(self):
         path = self.folder / "path-curl"
         path.mkdir()
         link_commands(path, "bash")
@@ -287,7 +227,7 @@ class CheckServerHealthTest(unittest.TestCase):
         ran = self.run_script(tools=("curl",))
         self.assert_unhealthy(ran, "http://localhost:8080/health")
 
-    def test_ended_from_outside_it_leaves_no_client_behind(self):
+    def test_no_client_is_left_running_when_the_script_is_terminated(self):
         need(shutil.which("curl"), "curl")
         with Peer(*[b""] * 300, pause=0.1) as peer:
             process = subprocess.Popen(
@@ -296,7 +236,7 @@ class CheckServerHealthTest(unittest.TestCase):
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            eventually(lambda: peer.requests)
+            eventually(lambda: peer.heads)
             process.send_signal(signal.SIGTERM)
             process.wait(DEADLINE)
             eventually(lambda: not living(process.pid))

@@ -8,8 +8,6 @@ from tests.peers.service import Service
 
 
 class ServeTest(unittest.TestCase):
-    """bin/serve."""
-
     def setUp(self):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
 
@@ -23,7 +21,7 @@ class ServeTest(unittest.TestCase):
             env=environment(**settings),
         )
 
-    def test_it_becomes_the_service_and_ends_with_its_status(self):
+    def test_serve_becomes_gunicorn_and_ends_with_its_status(self):
         with Service() as service:
             command = pathlib.Path(f"/proc/{service.process.pid}/cmdline").read_text().split("\0")
             self.assertIn("app.wsgi:app", command)
@@ -31,12 +29,12 @@ class ServeTest(unittest.TestCase):
             service.process.terminate()
             self.assertEqual(service.wait(), 0)
 
-    def test_a_bad_setting_ends_it_with_2(self):
+    def test_a_bad_setting_ends_serve_with_status_2(self):
         ran = self.run_serve(PORT="none")
         self.assertEqual((ran.stdout, ran.returncode), ("", 2))
         self.assertRegex(ran.stderr, r"\A.*PORT.*\n\Z")
 
-    def test_without_a_virtual_environment_it_takes_the_gunicorn_on_the_path(self):
+    def test_the_gunicorn_on_path_is_used_without_a_virtual_environment(self):
         gunicorn = self.folder / "gunicorn"
         gunicorn.write_text('#!/bin/sh\npwd\necho "$@"\n')
         gunicorn.chmod(0o755)
@@ -45,7 +43,7 @@ class ServeTest(unittest.TestCase):
             ran.stdout, f"{ROOT}\n--config python:app.serving.gunicorn_conf app.wsgi:app --threads 7\n", ran.stderr
         )
 
-    def test_no_gunicorn_is_a_clear_error(self):
+    def test_a_missing_gunicorn_is_reported_in_one_line(self):
         ran = self.run_serve(PATH=link_commands(self.folder, "bash", "dirname"), VENV="nowhere")
         self.assertEqual((ran.stdout, ran.returncode), ("", 1))
         self.assertRegex(ran.stderr, r"\Abin/serve: no gunicorn .+\n\Z")

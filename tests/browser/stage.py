@@ -8,9 +8,9 @@ import werkzeug.serving
 from flask import Flask
 
 from app.health.answers import ProbeAnswers
-from app.health.checks import Reason
 from app.health.record import Record
 from app.health.report import Identity, Report
+from app.net.reason import Reason
 from app.web import security_headers
 from app.web.health_routes import create_health_blueprint
 from app.web.page_routes import create_page_blueprint
@@ -74,7 +74,7 @@ class Stage:
     def wall(self):
         return (self.now + 0.5) / 1000  # seconds, which are cut to milliseconds again
 
-    def probe(self):
+    def probe(self, waiting=None):
         return Report(self.identity, self.records)
 
     def facts(self):

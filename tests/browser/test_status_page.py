@@ -8,8 +8,8 @@ from pathlib import Path
 
 from websockets.sync.client import connect
 
-from app.health.checks import Reason
 from app.health.record import Record
+from app.net.reason import Reason
 from tests.browser.chromium import Chromium
 from tests.browser.stage import HOUR, Stage, record
 from tests.peers.ai_service import FaultyAiService, Mode

@@ -8,7 +8,7 @@ from app.connections.connection import State
 from app.connections.deadline import Cancelled
 from app.connections.dialler import DialFailed
 from app.connections.outbound import Outbound
-from app.connections.tally import Tally
+from app.tally import Tally
 from tests.connections.fakes import DEADLINE, FakeSocket, LogLines, ScriptedClock, ScriptedDial
 from tests.connections.peers import eventually
 

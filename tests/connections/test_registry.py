@@ -84,13 +84,13 @@ class TestPlaces(unittest.TestCase):
         self.assertEqual([registry.reserve() for _ in range(3)], [True, True, False])
         registry.release()
         self.assertTrue(registry.reserve())
-        self.assertEqual(registry.refused.snapshot(), {"capacity": 1, "closing": 0})
+        self.assertEqual(registry.refused.snapshot()["capacity"], 1)
 
     def test_there_are_no_places_once_closing_has_begun(self):
         registry = Registry(inbound_cap=2)
         registry.close_all()
         self.assertFalse(registry.reserve())
-        self.assertEqual(registry.refused.snapshot(), {"capacity": 0, "closing": 1})
+        self.assertEqual(registry.refused.snapshot()["closing"], 1)
 
     def test_many_threads_never_take_more_places_than_there_are(self):
         registry = Registry(inbound_cap=5)

@@ -14,8 +14,8 @@ from app.connections.dialler import Dialler
 from app.connections.monitor import Monitor
 from app.connections.registry import Registry
 from app.connections.resolver import Resolver
-from app.connections.tally import Tally
 from app.connections.upstreams import create_upstreams
+from app.tally import Tally
 from tests.connections.fakes import DEADLINE, LogLines
 from tests.connections.peers import (
     eventually,

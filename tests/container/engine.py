@@ -1,4 +1,4 @@
-"""A Docker Engine, driven by its command line, and this checkout's containers on it."""
+"""This checkout's containers on a Docker Engine, driven by its command line."""
 
 import contextlib
 import json
@@ -13,11 +13,11 @@ import requests
 
 ROOT = Path(__file__).parents[2]
 BUILD_SECONDS = 900  # the first build fetches packages
-UNSET = ("MONGO_URI", "AI_SERVICE_URL", "SERVER_ADDRESS", "COMPOSE_FILE", "COMPOSE_PROJECT_NAME")
+UNSET = ("MONGO_URI", "AI_SERVICE_URL", "STATUS_TOKEN", "SERVER_ADDRESS", "COMPOSE_FILE", "COMPOSE_PROJECT_NAME")
 
 
 def docker(*arguments, timeout=120, **environment):
-    """The standard output of a docker command; AssertionError with its complaint if it fails."""
+    """The standard output of a docker command; AssertionError with its error output if it fails."""
     inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
     ran = subprocess.run(
         ["docker", *arguments],
@@ -34,7 +34,7 @@ def docker(*arguments, timeout=120, **environment):
 
 
 def need_engine():
-    """Skip, in CI too, where no engine with Compose answers: a machine may have none, and .ci/run says so."""
+    """Skip, in CI too, if no engine with Compose answers: .ci/run allows for machines without one."""
     if not shutil.which("docker"):
         raise unittest.SkipTest("no docker command")
     for command in ("version",), ("compose", "version"):
@@ -45,14 +45,14 @@ def need_engine():
 
 
 def inspect(name):
-    """What the engine knows of an image or a container."""
+    """The engine's description of an image or a container."""
     return json.loads(docker("inspect", name))[0]
 
 
 class Project:
-    """docker-compose.yml under a name of its own and on a free port, gone without a trace after `down`.
+    """docker-compose.yml as a project with its own name and a free port; `down` removes all of it.
 
-    `files` are further Compose files, laid over it.
+    `files` are further Compose files that override it.
     """
 
     def __init__(self, *files):
@@ -65,7 +65,7 @@ class Project:
         return docker(*self._options, *arguments, timeout=timeout, SERVER_PORT="0", **environment)
 
     def up(self, *services):
-        """Build, start, and wait until all of them are healthy, or just there if they are named."""
+        """Build and start all services and wait until they are healthy, or only start the named ones."""
         self.compose(
             "up", "--build", "--quiet-pull", *(("-d", *services) if services else ("--wait",)), timeout=BUILD_SECONDS
         )
@@ -74,7 +74,7 @@ class Project:
         self.compose("down", "--volumes", "--rmi", "local", "--remove-orphans", "--timeout", "5")
 
     def container(self, service):
-        """What the engine knows of its container."""
+        """The engine's description of a service's container."""
         return inspect(self.compose("ps", "--all", "--quiet", service))
 
     def run_in(self, service, *command):
@@ -83,11 +83,11 @@ class Project:
 
     @property
     def address(self):
-        """host:port where it is published; another one after each start."""
+        """host:port where the server is published; it changes with each start."""
         return self.compose("port", "server", "8080")
 
     def health(self):
-        """(HTTP status, the JSON) of /health, or None if nobody answers."""
+        """(status code, JSON) of /health, or None if there is no answer."""
         with contextlib.suppress(requests.ConnectionError, AssertionError):
             answer = requests.get(f"http://{self.address}/health", timeout=10)
             return answer.status_code, answer.json()

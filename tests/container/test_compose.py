@@ -12,8 +12,8 @@ from websockets.sync.client import connect
 from tests.container.engine import ROOT, Project, docker, need_engine
 from tests.peers.service import eventually
 
-SOON = 15  # seconds within which a change must be told; the design's figures are measured elsewhere
-# Docker's own view follows after three checks, 30 s apart, which no test should wait for.
+SOON = 15  # seconds until a change must be reported; other tests measure how fast that is
+# By default Docker changes its own view after three checks, 30 s apart.
 QUICK = """
 services:
   server:
@@ -24,7 +24,7 @@ services:
 
 
 class AloneTest(unittest.TestCase):
-    def test_the_server_waits_for_nobody_and_tells_who_is_missing(self):
+    def test_the_server_starts_without_its_dependencies_and_reports_them_as_disconnected(self):
         need_engine()
         project = Project()
         self.addCleanup(project.down)
@@ -35,7 +35,7 @@ class AloneTest(unittest.TestCase):
 
 
 class ComposeTest(unittest.TestCase):
-    """`docker compose up` on a real engine; each test leaves all of it healthy."""
+    """`docker compose up` on a real engine; each test leaves all services healthy."""
 
     @classmethod
     def setUpClass(cls):
@@ -67,7 +67,7 @@ class ComposeTest(unittest.TestCase):
         self.assertEqual(self.check(), (0, "Server is healthy\n"))
         eventually(lambda: self.engines_view() == "healthy", SOON)
 
-    def assert_tells_of(self, missing):
+    def assert_reported_missing(self, missing):
         eventually(lambda: self.project.health()[0] == 503, SOON)
         status, printed = self.check()
         self.assertEqual((status, printed.splitlines()[0]), (1, "Server is unhealthy"))
@@ -76,26 +76,26 @@ class ComposeTest(unittest.TestCase):
         self.assertEqual(dependencies, expected)
         eventually(lambda: self.engines_view() == "unhealthy", SOON)
 
-    def test_it_is_healthy(self):
+    def test_the_server_is_healthy_after_the_start(self):
         self.assert_healthy()
 
-    def test_a_dependency_that_stops_and_comes_back_is_told(self):
+    def test_a_dependency_that_stops_and_starts_again_is_reported(self):
         for service, name in ("mongo", "mongodb"), ("ai-service", "ai_service"):
             with self.subTest(service):
                 self.project.compose("stop", service)
-                self.assert_tells_of(name)
+                self.assert_reported_missing(name)
                 self.project.compose("start", service)
                 eventually(lambda: self.project.health()[0] == 200, SOON)
 
-    def test_a_dependency_that_hangs_and_goes_on_is_told(self):
+    def test_a_dependency_that_hangs_and_resumes_is_reported(self):
         self.project.compose("pause", "mongo")
         try:
-            self.assert_tells_of("mongodb")
+            self.assert_reported_missing("mongodb")
         finally:
             self.project.compose("unpause", "mongo")
         eventually(lambda: self.project.health()[0] == 200, SOON)
 
-    def test_it_stops_in_good_order_and_in_time(self):
+    def test_the_server_drains_first_and_stops_within_8_s(self):
         container = self.project.container("server")["Id"]
         address = self.project.address
         began = time.monotonic()
@@ -104,17 +104,17 @@ class ComposeTest(unittest.TestCase):
             def draining():
                 return requests.get(f"http://{address}/health/ready", timeout=5).status_code == 503
 
-            eventually(draining, 3)  # it says so first, and goes on answering
+            eventually(draining, 3)  # and it still answers
         self.assertLess(time.monotonic() - began, 8)
         state = self.project.container("server")["State"]
         self.assertEqual((state["ExitCode"], state["OOMKilled"]), (0, False))
 
-    def test_the_stand_in_stops_in_time(self):
+    def test_the_stand_in_ai_service_stops_within_5_s(self):
         began = time.monotonic()
         self.project.compose("stop", "ai-service")
         self.assertLess(time.monotonic() - began, 5)
 
-    def test_no_service_may_more_than_it_must(self):
+    def test_no_service_has_capabilities_or_unlimited_resources(self):
         for service, uid in ("server", "10001"), ("mongo", "999"), ("ai-service", "10001"):
             with self.subTest(service):
                 self.assertEqual(self.project.run_in(service, "id", "-u"), uid)
@@ -126,7 +126,7 @@ class ComposeTest(unittest.TestCase):
                 self.assertGreater(host["PidsLimit"], 0)
                 self.assertEqual(host["RestartPolicy"]["Name"], "unless-stopped")
 
-    def test_its_root_is_read_only_and_its_tmp_is_not(self):
+    def test_only_tmp_is_writable(self):
         for service in "server", "mongo":
             with self.subTest(service):
                 self.assertTrue(self.project.container(service)["HostConfig"]["ReadonlyRootfs"])
@@ -134,10 +134,10 @@ class ComposeTest(unittest.TestCase):
         with self.assertRaisesRegex(AssertionError, "Read-only file system"):
             self.project.run_in("server", "touch", "/srv/note")
 
-    def test_it_is_published_to_this_machine_alone(self):
+    def test_the_server_is_published_on_loopback_only(self):
         self.assertTrue(self.project.address.startswith("127.0.0.1:"), self.project.address)
 
-    def test_its_limits_leave_room_for_all_the_websockets(self):
+    def test_the_resource_limits_leave_room_for_96_websockets(self):
         address = self.project.address
         with ExitStack() as sockets:
             for _ in range(96):
@@ -145,12 +145,12 @@ class ComposeTest(unittest.TestCase):
             self.assertEqual(self.project.health()[0], 200)
         self.assertFalse(self.project.container("server")["State"]["OOMKilled"])
 
-    def test_the_dependencies_can_be_set_from_outside(self):
-        told = self.project.compose("config", "--format", "json", MONGO_URI="mongodb://m", AI_SERVICE_URL="http://a")
-        environment = json.loads(told)["services"]["server"]["environment"]
-        self.assertEqual(environment, {"MONGO_URI": "mongodb://m", "AI_SERVICE_URL": "http://a"})
+    def test_dependencies_and_token_are_passed_on_from_the_environment(self):
+        settings = {"MONGO_URI": "mongodb://m", "AI_SERVICE_URL": "http://a", "STATUS_TOKEN": "t"}
+        config = json.loads(self.project.compose("config", "--format", "json", **settings))
+        self.assertEqual(config["services"]["server"]["environment"], settings)
 
-    def test_the_log_tells_of_the_changes_only(self):
+    def test_probes_are_not_logged(self):
         began = docker("info", "--format", "{{.SystemTime}}")
         for _ in range(20):
             self.project.health()

@@ -24,7 +24,7 @@ print(json.dumps({
 
 
 class ImageTest(unittest.TestCase):
-    """What Dockerfile builds."""
+    """The image that the Dockerfile builds."""
 
     maxDiff = None
 
@@ -36,37 +36,28 @@ class ImageTest(unittest.TestCase):
         docker("build", "--quiet", "--tag", cls.image, "--build-arg", "REVISION=abc", ".", timeout=BUILD_SECONDS)
         cls.config = inspect(cls.image)["Config"]
 
-    def test_it_holds_the_service_and_no_tools_tests_or_caches(self):
-        told = docker("run", "--rm", "--entrypoint", "python", self.image, "-c", CONTENTS)
+    def test_the_image_contains_the_service_and_no_tools_tests_or_caches(self):
+        found = docker("run", "--rm", "--entrypoint", "python", self.image, "-c", CONTENTS)
         self.assertEqual(
-            json.loads(told),
-            {
-                "uid": 10001,
-                "srv": ["app"],
-                "unreadable": [],
-                "writable": [],
-                "tests": [],
-                "installers": [],
-                "compilers": [],
-                "caches": [],
-                "wget": "/usr/bin/wget",
-            },
+            json.loads(found),
+            {"uid": 10001, "srv": ["app"], "wget": "/usr/bin/wget"}
+            | {key: [] for key in ("unreadable", "writable", "tests", "installers", "compilers", "caches")},
         )
 
-    def test_its_user_is_a_number_and_not_root(self):
+    def test_the_user_is_numeric_and_not_root(self):
         self.assertRegex(self.config["User"], r"\A[1-9]\d*:[1-9]\d*\Z")
 
-    def test_its_command_takes_no_shell(self):
+    def test_the_command_runs_without_a_shell(self):
         self.assertEqual(self.config["Cmd"][0], "gunicorn")
         self.assertEqual(list(self.config["ExposedPorts"]), ["8080/tcp"])
 
-    def test_its_health_check_has_the_times_of_the_design(self):
+    def test_the_health_check_has_its_documented_times(self):
         second = 10**9
         check = self.config["Healthcheck"]
         times = [check[name] // second for name in ("Interval", "Timeout", "StartPeriod")]
         self.assertEqual((times, check["Retries"]), ([30, 10, 30], 3))
 
-    def test_its_labels_say_what_it_is(self):
+    def test_the_labels_name_version_revision_title_and_licence(self):
         labels = {name.rpartition(".")[2]: text for name, text in self.config["Labels"].items()}
         metadata = configparser.ConfigParser()
         metadata.read(ROOT / "setup.cfg")
@@ -76,23 +67,13 @@ class ImageTest(unittest.TestCase):
         self.assertEqual(labels["licenses"], metadata["metadata"]["license"])
 
     def test_the_health_check_follows_port_and_path(self):
-        container = docker(
-            "run",
-            "--detach",
-            "--env",
-            "PORT=9090",
-            "--env",
-            "HEALTHCHECK_PATH=/health/live",
-            "--health-interval",
-            "1s",
-            "--health-start-period",
-            "0s",
-            self.image,
-        )
+        settings = "--env PORT=9090 --env HEALTHCHECK_PATH=/health/live"
+        times = "--health-interval 1s --health-start-period 0s"
+        container = docker("run", "--detach", *settings.split(), *times.split(), self.image)
         self.addCleanup(docker, "rm", "--force", "--volumes", container)
         eventually(lambda: inspect(container)["State"]["Health"]["Status"] == "healthy", 30)
 
-    def test_a_bad_setting_ends_it_with_2(self):
+    def test_a_bad_setting_ends_the_container_with_status_2(self):
         container = docker("create", "--env", "PORT=none", self.image)
         self.addCleanup(docker, "rm", "--force", "--volumes", container)
         docker("start", container)

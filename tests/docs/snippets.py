@@ -6,16 +6,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGE = (DOCS / "operations.md").read_text(encoding="utf-8")
-# <!-- file: NAME -->, then a fenced block with its contents.
+# A file is a comment, <!-- file: NAME -->, followed by a fenced block.
 FILES = dict(re.findall(r"^<!-- file: (\S+) -->\n```\w+\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
 
 
 def section(heading):
-    """The text under a heading of any level, up to the next of the same or a higher one."""
+    """The text under a heading, up to the next heading of the same or a higher level."""
     level, rest = re.search(rf"^(#+) {re.escape(heading)}\n(.*)", PAGE, re.DOTALL | re.MULTILINE).groups()
     return re.split(rf"^#{{1,{len(level)}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
 
 
 def first_column(heading):
-    """The words in backquotes at the beginning of the rows of the tables under a heading."""
+    """What stands in backquotes in the first column of the tables under a heading."""
     return re.findall(r"^\| `([^`]+)`", section(heading), re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The alert rules fire when they should, and neither they nor the dashboard ask for what is not measured."""
+"""The alert rules fire when they should, and rules and dashboard query only what is measured."""
 
 import collections
 import json
@@ -17,7 +17,7 @@ from app.settings import Settings
 from tests.requirement import need
 
 DOCS = Path(__file__).parents[2] / "docs"
-OF_PROMETHEUS = {"job", "instance"}  # labels that each target's series get
+OF_PROMETHEUS = {"job", "instance"}  # labels that Prometheus adds to every series
 
 
 def promtool(*arguments):
@@ -32,7 +32,7 @@ def alerts():
 
 
 def dashboard_queries():
-    """All PromQL in the dashboard, by the title of its panel, Grafana's variables replaced as it would."""
+    """All PromQL in the dashboard as (title, query), with Grafana's variables replaced."""
     dashboard = json.loads((DOCS / "dashboard.json").read_text())
     queries = [(panel["title"], target["expr"]) for panel in dashboard["panels"] for target in panel["targets"]]
     queries += [(each["name"], each["expr"]) for each in dashboard["annotations"]["list"]]
@@ -46,7 +46,7 @@ def dashboard_queries():
 
 
 def measured():
-    """The names of all series of `/metrics`, each with the names of its labels."""
+    """The name of every series of `/metrics`, with the names of its labels."""
     text = create_app(Settings.load({})).test_client().get("/metrics").text
     found = {"up": set(OF_PROMETHEUS)}
     for family in text_string_to_metric_families(text):
@@ -55,8 +55,8 @@ def measured():
     return found
 
 
-def asked_for(expression):
-    """The metrics in PromQL, each with the names of the labels that it is selected by, and those of all `by`."""
+def queried(expression):
+    """The metrics in a query with the labels that select them, and the labels of every `by`."""
     by = {label for group in re.findall(r"\bby \(([^)]*)\)", expression) for label in re.split(r"\W+", group)}
     bare = re.sub(r"\bby \([^)]*\)", "", expression)
     selectors = collections.defaultdict(set)
@@ -69,30 +69,30 @@ class QueriesTest(unittest.TestCase):
     def queries(self):
         yield from ((name, rule["expr"]) for name, rule in alerts().items())
         for name, rule in alerts().items():
-            # What a rule's text asks for when it fires.
+            # The queries in a rule's annotations.
             for text in re.findall(r'printf "([^"]*)"', json.dumps(rule["annotations"]).replace('\\"', '"')):
                 yield name, text
         yield from dashboard_queries()
 
-    def test_they_name_only_metrics_and_labels_that_there_are(self):
+    def test_queries_use_only_metrics_and_labels_that_exist(self):
         known = measured()
         for where, expression in self.queries():
             with self.subTest(where, expression=expression):
-                selectors, by = asked_for(expression)
+                selectors, by = queried(expression)
                 self.assertTrue(selectors)
                 for name, labels in selectors.items():
                     self.assertIn(name, known)
                     self.assertLessEqual(labels | by, known[name])
 
-    def test_every_metric_is_on_the_dashboard(self):
-        shown = {name for _, expression in dashboard_queries() for name in asked_for(expression)[0]}
+    def test_the_dashboard_shows_every_metric(self):
+        shown = {name for _, expression in dashboard_queries() for name in queried(expression)[0]}
         families = {re.sub("_(bucket|count|sum)$", "", name) for name in shown}
         for name in measured():
             if name.startswith("server_health_"):
                 with self.subTest(name):
                     self.assertIn(re.sub("_(bucket|count|sum)$", "", name), families)
 
-    def test_the_dashboards_queries_are_promql(self):
+    def test_promtool_accepts_the_queries_of_the_dashboard(self):
         rules = [
             {"record": f"query:{number}", "expr": expression}
             for number, (_, expression) in enumerate(dashboard_queries())
@@ -116,22 +116,22 @@ class QueriesTest(unittest.TestCase):
 
 
 class AlertsTest(unittest.TestCase):
-    def test_promtool_accepts_them(self):
+    def test_promtool_accepts_the_alert_rules(self):
         checked = promtool("check", "rules", DOCS / "alerts.yml")
         self.assertEqual(checked.returncode, 0, checked.stderr)
 
-    def test_they_fire_when_they_should_and_only_then(self):
+    def test_the_alerts_fire_when_they_should_and_only_then(self):
         tested = promtool("test", "rules", DOCS / "alerts.test.yml")
         self.assertEqual(tested.returncode, 0, tested.stdout + tested.stderr)
 
-    def test_each_is_shown_silent_and_shown_firing(self):
+    def test_each_alert_is_tested_silent_and_firing(self):
         shown = collections.defaultdict(set)
         for test in yaml.safe_load((DOCS / "alerts.test.yml").read_text())["tests"]:
             for case in test["alert_rule_test"]:
                 shown[case["alertname"]].add(bool(case["exp_alerts"]))
         self.assertEqual(shown, {key: {False, True} for key in alerts()})
 
-    def test_each_says_what_and_what_to_do_and_how_urgent_it_is(self):
+    def test_each_alert_has_a_summary_a_description_and_a_severity(self):
         for name, rule in alerts().items():
             with self.subTest(name):
                 self.assertEqual(rule["annotations"].keys(), {"summary", "description"})

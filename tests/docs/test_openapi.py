@@ -1,4 +1,4 @@
-"""docs/openapi.yaml is what the service does: generated requests against the real one, each answer held to it."""
+"""The service keeps to docs/openapi.yaml: requests generated from it, and each response validated against it."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from websockets.sync.client import connect
 
-from app.health.checks import Reason
+from app.net.reason import Reason
 from tests.peers.ai_service import FaultyAiService, Mode
 from tests.peers.mongo import ScriptedMongo
 from tests.peers.service import Service, eventually
@@ -56,7 +56,7 @@ class OpenApiTest(unittest.TestCase):
         eventually(lambda: self.service.get("/health").status == status)
 
     def run_all(self, **headers):
-        """Ask everything that the document knows of; the status codes that came, by route."""
+        """Request every operation of the document; the status codes received, by route."""
         document = schemathesis.openapi.from_path(str(DOCUMENT))
         seen = {}
         for found in document.get_all_operations():
@@ -79,28 +79,28 @@ class OpenApiTest(unittest.TestCase):
                 ask()
         return seen
 
-    def test_it_is_openapi(self):
+    def test_the_document_is_valid_openapi(self):
         schemathesis.openapi.from_path(str(DOCUMENT)).validate()
 
-    def test_healthy_and_with_the_token(self):
+    def test_every_route_is_200_when_healthy_and_with_the_token(self):
         self.become(Mode.OK, 200)
         seen = self.run_all(Authorization="Bearer secret")
         self.assertEqual(seen.pop("/ws"), {426})
         self.assertEqual(seen, {key: {200} for key in self.spec["paths"].keys() - {"/ws"}})
 
-    def test_unhealthy(self):
+    def test_health_and_details_are_503_when_unhealthy(self):
         self.become(Mode.STATUS_503, 503)
         seen = self.run_all(Authorization="Bearer secret")
         self.assertEqual((seen["/health"], seen["/health/details"], seen["/metrics"]), ({503}, {503}, {200}))
 
-    def test_a_stranger_gets_the_probes_and_401(self):
+    def test_without_the_token_only_the_probes_are_answered(self):
         self.become(Mode.OK, 200)
         seen = self.run_all()
         for path, codes in seen.items():
             probe = path in ("/health", "/health/live", "/health/ready")
             self.assertEqual(codes, {426} if path == "/ws" else {200} if probe else {401})
 
-    def test_a_message_of_the_feed_is_as_it_says(self):
+    def test_a_message_of_the_feed_matches_its_schema(self):
         schema = {"$ref": "#/components/schemas/Message", **self.spec}
         headers = {"Authorization": "Bearer secret"}
         url = self.service.url.replace("http", "ws") + "/ws"
@@ -108,5 +108,5 @@ class OpenApiTest(unittest.TestCase):
             message = json.loads(socket.recv(timeout=5))
         jsonschema.Draft202012Validator(schema).validate(message)
 
-    def test_every_reason_is_in_it_and_no_other(self):
+    def test_the_document_lists_every_reason_and_no_other(self):
         self.assertEqual(self.spec["components"]["schemas"]["Reason"]["enum"], [reason.value for reason in Reason])

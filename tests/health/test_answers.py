@@ -3,10 +3,10 @@
 import json
 import unittest
 
-from app.health.answers import ProbeAnswers
-from app.health.checks import Reason
+from app.health.answers import HEALTH, LIVE, READY, ProbeAnswers
 from app.health.record import Record
 from app.health.report import Identity, Report
+from app.net.reason import Reason
 
 
 def report(reason=None):
@@ -19,30 +19,37 @@ def answers(code=503, required=(), ailing=(), draining=False):
 
 
 class AnswersTest(unittest.TestCase):
-    def assert_answer(self, answer, status, body):
+    def assert_ready(self, probe_answers, status, body):
+        answer = probe_answers.answer(READY, report(Reason.DNS), 5)
         self.assertEqual((answer.status, json.loads(answer.body)), (status, body))
 
-    def test_health_says_503_when_unhealthy_or_what_is_set_for_it(self):
-        self.assertEqual(answers().health(report(), 5).status, 200)
-        self.assertEqual(answers().health(report(Reason.DNS), 5).status, 503)
-        self.assertEqual(answers(code=200).health(report(Reason.DNS), 5).status, 200)
-        self.assertEqual(answers().health(report(), 5).body, report().health_json(5))
+    def test_health_answers_503_when_unhealthy_or_the_status_code_that_is_set(self):
+        self.assertEqual(answers().answer(HEALTH, report(), 5), (200, report().health_json(5)))
+        self.assertEqual(answers().answer(HEALTH, report(Reason.DNS), 5).status, 503)
+        self.assertEqual(answers(code=200).answer(HEALTH, report(Reason.DNS), 5).status, 200)
 
     def test_live_names_the_threads_that_no_longer_work(self):
-        self.assert_answer(answers().live(), 200, {"status": "alive"})
-        self.assert_answer(answers(ailing=["monitor"]).live(), 503, {"status": "dead", "threads": ["monitor"]})
+        self.assertEqual(answers().answer(LIVE, None, 5), (200, b'{"status":"alive"}\n'))
+        dead = answers(ailing=["monitor"]).answer(LIVE, None, 5)
+        self.assertEqual(dead, (503, b'{"status":"dead","threads":["monitor"]}\n'))
 
-    def test_ready_is_asked_of_what_is_required_only(self):
-        down = report(Reason.DNS)
-        self.assert_answer(answers().ready(down), 200, {"status": "ready"})
-        self.assert_answer(answers(required=["ai_service"]).ready(down), 200, {"status": "ready"})
-        self.assert_answer(
-            answers(required=["mongodb"]).ready(down), 503, {"status": "not ready", "missing": ["mongodb"]}
-        )
+    def test_readiness_depends_on_the_required_dependencies_alone(self):
+        self.assert_ready(answers(), 200, {"status": "ready"})
+        self.assert_ready(answers(required=["ai_service"]), 200, {"status": "ready"})
+        self.assert_ready(answers(required=["mongodb"]), 503, {"status": "not ready", "missing": ["mongodb"]})
 
-    def test_ready_says_draining_first(self):
-        self.assert_answer(
-            answers(required=["mongodb"], draining=True).ready(report(Reason.DNS)),
-            503,
-            {"status": "draining", "missing": []},
-        )
+    def test_readiness_answers_draining_whatever_is_missing(self):
+        draining = answers(required=["mongodb"], draining=True)
+        self.assert_ready(draining, 503, {"status": "draining", "missing": []})
+
+    def test_every_answer_is_counted_and_those_never_given_are_zero(self):
+        some = answers()
+        some.answer(HEALTH, report(), 5)
+        some.answer(READY, report(), 5)
+        given = {key: count for key, count in some.counts.snapshot().items() if count}
+        self.assertEqual(given, {(HEALTH, 200): 1, (READY, 200): 1})
+        self.assertIn((LIVE, 503), some.counts.snapshot())
+
+
+if __name__ == "__main__":
+    unittest.main()

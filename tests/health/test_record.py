@@ -2,8 +2,8 @@
 
 import unittest
 
-from app.health.checks import Reason
 from app.health.record import CHANGES, HISTORY, Record
+from app.net.reason import Reason
 
 
 class RecordTest(unittest.TestCase):

@@ -3,9 +3,9 @@
 import json
 import unittest
 
-from app.health.checks import Reason
 from app.health.record import Record
 from app.health.report import Identity, Report, to_json
+from app.net.reason import Reason
 
 IDENTITY = Identity("server", "1.0.0")
 

@@ -2,10 +2,11 @@
 
 import unittest
 
-from app.health.checks import Outcome, Reason
-from app.health.probe_state import Told
+from app.checks.check import Outcome
+from app.health.checker_state import Step
 from app.health.record import Record
 from app.health.state_log import StateLog
+from app.net.reason import Reason
 
 
 class StateLogTest(unittest.TestCase):
@@ -17,7 +18,7 @@ class StateLogTest(unittest.TestCase):
     def step(self, ended, reason, error=None):
         before = self.record
         self.record = before.after_check(ended, ended, reason, 1.0)
-        self.log(Told(before, self.record, Outcome(reason, 0.001, error)))
+        self.log(Step(before, self.record, Outcome(reason, 0.001, error)))
 
     def lines(self, *steps):
         with self.assertLogs("app.health.state_log") as logs:

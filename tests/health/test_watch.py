@@ -1,12 +1,12 @@
-"""All probers as one: who waits, who does not, and what is shared."""
+"""All checkers as one: who waits, who does not, and what is shared."""
 
 import threading
 import unittest
 
-from app.health.checks import Outcome, Reason
 from app.health.report import Identity
 from app.health.timing import Timing
 from app.health.watch import HealthWatch
+from app.net.reason import Reason
 from tests.fakes import DEADLINE, FakeCheck
 
 IDENTITY = Identity("server", "1.0.0")
@@ -34,9 +34,9 @@ class WatchTest(unittest.TestCase):
     def test_a_lone_probe_gets_a_fresh_answer(self):
         watch = self.watch(Timing(interval=60, max_age=0.01, probe_wait=DEADLINE, timeout=DEADLINE))
         before = watch.current().records[1].history
-        self.mongodb.outcome = Outcome(Reason.REFUSED, 0.01)
-        for prober in watch._probers:
-            prober.want(prober._clock())
+        self.mongodb.failure = Reason.REFUSED
+        for checker in watch._checkers:
+            checker.want(checker._clock())
         self.assertTrue(self.mongodb.wait_for_runs(2))
         record = watch.probe().records[1]
         self.assertEqual(record.reason, Reason.REFUSED)
@@ -62,10 +62,10 @@ class WatchTest(unittest.TestCase):
         watch = self.watch(Timing(interval=60, max_age=0.1, probe_wait=0, timeout=30))
         watch.listen(lambda step: told.set())
         report, _ = watch.ask()
-        self.mongodb.outcome = Outcome(Reason.CLOSED, 0.01)
+        self.mongodb.failure = Reason.CLOSED
         self.assertTrue(self.mongodb.runs)
-        for prober in watch._probers:
-            prober.want(prober._clock())
+        for checker in watch._checkers:
+            checker.want(checker._clock())
         self.assertTrue(told.wait(DEADLINE))
         self.assertTrue(self.mongodb.wait_for_runs(2))
         self.assertIsNot(watch.ask()[0], report)
@@ -116,7 +116,7 @@ class WatchTest(unittest.TestCase):
         self.assertEqual(watch.ailing_threads(), [])
         watch.stop()
         names = {thread.name for thread in threading.enumerate()}
-        self.assertFalse(names & {"prober-mongodb", "deadline-mongodb", "prober-ai_service"})
+        self.assertFalse(names & {"checker-mongodb", "deadline-mongodb", "checker-ai_service"})
         self.assertEqual((self.mongodb.closes, self.ai_service.closes), (1, 1))
 
 

@@ -10,7 +10,7 @@ import time
 from flask import Response, request
 
 from app import factory
-from app.health.checks import Check
+from app.checks.check import Check
 from app.serving import probe_worker
 from app.serving.gunicorn_conf import *  # noqa: F403  gunicorn takes the names it knows
 
@@ -20,7 +20,7 @@ ENDS = {"exit": SystemExit(3), "interrupt": KeyboardInterrupt(), "close": Genera
 class AlwaysThere(Check):
     """In place of MongoDB's check: what is wrong in these tests is the AI service, for which there is a stand-in."""
 
-    def _ask(self, deadline):
+    def run(self, deadline):
         pass
 
 
@@ -45,7 +45,7 @@ def create_app(settings, create=factory.create_app):
     return app
 
 
-factory.MongoCheck = lambda _uri, timeout: AlwaysThere("mongodb", timeout)
+factory.MongoDbCheck = lambda name, *_: AlwaysThere(name)
 factory.create_app = create_app  # app.wsgi is imported later, in the worker
 if "QUICK" in os.environ:
     probe_worker.HEAD_SECONDS = probe_worker.SEND_SECONDS = 1.5

@@ -1,7 +1,7 @@
 import unittest
 
 from app.health.answers import ProbeAnswers
-from app.health.probe_state import Wait
+from app.health.checker_state import Wait
 from app.health.record import Record
 from app.health.report import Identity, Report
 from app.serving.lane import NEVER, Lane
@@ -28,8 +28,8 @@ class FakeWatch:
         record = Record("mongodb", since=0)
         return Report(Identity("server", "1.0.0"), (record.after_check(1, 2, None, 1.0) if self.connected else record,))
 
-    def brought(self, waits):
-        return all(prober in self.there for prober, _ in waits)
+    def arrived(self, waits):
+        return all(checker in self.there for checker, _ in waits)
 
 
 class TestLane(unittest.TestCase):
@@ -80,11 +80,11 @@ class TestLane(unittest.TestCase):
     def test_what_is_answered_is_counted_by_route_and_status_code(self):
         for request in (HEALTH, HEALTH, LIVE, READY):
             self.lane.answer("a", request)
-        self.ailing.append("prober-mongodb")
+        self.ailing.append("checker-mongodb")
         self.lane.answer("a", LIVE)
         self.assertEqual(
             {("/health", 503): 2, ("/health/live", 200): 1, ("/health/ready", 503): 1, ("/health/live", 503): 1},
-            {counted: number for counted, number in self.answers.counts().items() if number},
+            {counted: number for counted, number in self.answers.counts.snapshot().items() if number},
         )
 
     def test_a_probe_that_must_wait_is_parked_until_what_it_waits_for_is_there(self):
@@ -106,7 +106,7 @@ class TestLane(unittest.TestCase):
         [(client, _, answer)] = self.lane.over(5)
         self.assertEqual("a", client)
         self.assertIn(b'"status":"unhealthy"', answer)
-        self.assertEqual(1, self.answers.counts()["/health", 503])
+        self.assertEqual(1, self.answers.counts.snapshot()["/health", 503])
 
     def test_liveness_waits_for_nothing(self):
         self.watch.waits = [("mongodb", Wait(1, 5))]

@@ -14,11 +14,11 @@ import werkzeug.serving
 from flask import Flask
 
 from app.health.answers import ProbeAnswers
-from app.health.checks import Outcome, Reason
 from app.health.record import Record
 from app.health.report import Identity, Report
 from app.health.timing import Timing
 from app.health.watch import HealthWatch
+from app.net.reason import Reason
 from app.web import error_handlers
 from app.web.health_routes import create_health_blueprint
 from tests.fakes import DEADLINE, FakeCheck
@@ -39,11 +39,11 @@ class FakeWatch:
         self.asked = []
         self.report = Report(IDENTITY, (record("ai_service", ai_service), record("mongodb", mongodb)))
 
-    def probe(self):
+    def probe(self, waiting=None):
         self.asked.append("probe")
         return self.report
 
-    def probe_fresh(self):
+    def probe_fresh(self, waiting=None):
         self.asked.append("probe_fresh")
         return self.report
 
@@ -51,6 +51,7 @@ class FakeWatch:
 def application(watch, code=503, required=(), ailing=(), draining=lambda: False):
     answers = ProbeAnswers(code, required, lambda: list(ailing), draining)
     app = Flask("plain", static_folder=None)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.register_blueprint(
         create_health_blueprint(watch, answers, lambda: {"draining": draining(), "started_at": 5}, lambda: 1795464000.0)
     )
@@ -115,9 +116,9 @@ class LiveTest(unittest.TestCase):
         self.assertEqual(watch.asked, [])
 
     def test_dead_names_the_threads(self):
-        response = application(FakeWatch(), ailing=["prober-mongodb", "monitor"]).test_client().get("/health/live")
+        response = application(FakeWatch(), ailing=["checker-mongodb", "monitor"]).test_client().get("/health/live")
         self.assertEqual(response.status_code, 503)
-        self.assertEqual(response.data, b'{"status":"dead","threads":["prober-mongodb","monitor"]}\n')
+        self.assertEqual(response.data, b'{"status":"dead","threads":["checker-mongodb","monitor"]}\n')
 
     def test_not_dead_because_it_is_leaving(self):
         response = application(FakeWatch(), draining=lambda: True).test_client().get("/health/live")
@@ -249,7 +250,7 @@ class MethodsTest(unittest.TestCase):
 
 
 class RealWatchTest(unittest.TestCase):
-    """With real probers around scripted checks."""
+    """With real checkers around scripted checks."""
 
     def start(self, timing, fresh_waiters=2):
         self.checks = [FakeCheck("ai_service"), FakeCheck("mongodb")]
@@ -267,9 +268,9 @@ class RealWatchTest(unittest.TestCase):
         for path in ("/health", "/health/ready", "/health/details"):
             with self.subTest(path):
                 before = [check.runs for check in self.checks]
-                self.checks[1].outcome = Outcome(Reason.DNS, 0.001)
+                self.checks[1].failure = Reason.DNS
                 self.assertEqual(client.get(path, headers={"Cache-Control": "no-cache"}).status_code, 503)
-                self.checks[1].outcome = Outcome(None, 0.001)
+                self.checks[1].failure = None
                 self.assertEqual(client.get(path, headers={"Cache-Control": "no-cache"}).status_code, 200)
                 for check, runs in zip(self.checks, before, strict=True):
                     self.assertGreaterEqual(check.runs, runs + 2)

@@ -2,9 +2,9 @@
 
 import unittest
 
-from app.health.checks import Reason
 from app.health.record import Record
 from app.health.report import Identity, Report
+from app.net.reason import Reason
 from app.web.page import page, reason_words
 
 NOW = 1795435200000

@@ -5,7 +5,7 @@ import unittest
 from html.parser import HTMLParser
 
 from app.factory import create_app
-from app.health.checks import Reason
+from app.net.reason import Reason
 from app.settings import Settings
 from app.web.page_routes import STATIC
 from tests.browser.stage import Stage, record

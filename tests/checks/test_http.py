@@ -8,8 +8,12 @@ import time
 import unittest
 import unittest.mock
 
-from app.health.ai_service_check import AiServiceCheck
-from app.health.checks import Reason
+import certifi
+
+from app.checks.check import perform
+from app.checks.http import HttpCheck
+from app.net.reason import Reason
+from app.net.resolver import Resolver
 from tests.fakes import DEADLINE
 from tests.peers.addresses import NO_ROUTE, NOBODY
 from tests.peers.ai_service import FaultyAiService, Mode
@@ -29,25 +33,29 @@ def drip_handshake(server, sock):
             return
 
 
-class AiServiceTest(unittest.TestCase):
+class HttpCheckTest(unittest.TestCase):
     def serve(self, mode=Mode.OK, **options):
         server = FaultyAiService(mode, **options)
         self.addCleanup(server.close)
         return server
 
     def check(self, url, timeout=TIMEOUT, ca_bundle=None):
-        check = AiServiceCheck(url, timeout, ca_bundle)
+        check = HttpCheck("ai_service", url + "/health", ca_bundle or certifi.where(), Resolver())
         self.addCleanup(check.close)
+        self.timeout = timeout
         return check
 
+    def run_once(self, check):
+        return perform(check, self.timeout)
+
     def assert_reason(self, check, reason, within=SOON):
-        outcome = check.run()
+        outcome = self.run_once(check)
         self.assertEqual(outcome.reason, reason, outcome.error)
         self.assertLess(outcome.latency, within)
         return outcome
 
 
-class AnswersTest(AiServiceTest):
+class AnswersTest(HttpCheckTest):
     def test_200_is_connected_and_the_connection_is_kept(self):
         server = self.serve()
         check = self.check(server.url)
@@ -55,11 +63,12 @@ class AnswersTest(AiServiceTest):
             self.assert_reason(check, None)
         self.assertEqual((server.requests, server.connections), (5, 1))
 
-    def test_health_is_added_after_trailing_slashes_are_removed(self):
+    def test_the_url_is_requested_as_written(self):
         server = self.serve()
-        for path, asked in (("", "/health"), ("/", "/health"), ("/base//", "/base/health")):
-            self.check(server.url + path).run()
-            self.assertEqual(server.paths[-1], asked)
+        check = HttpCheck("ai_service", f"{server.url}/a/b?c=d%20e", certifi.where(), Resolver())
+        self.addCleanup(check.close)
+        self.assertIsNone(perform(check, DEADLINE).reason)
+        self.assertEqual(server.paths, ["/a/b?c=d%20e"])
 
     def test_every_answer_has_its_word(self):
         for mode, reason in [
@@ -85,7 +94,7 @@ class AnswersTest(AiServiceTest):
 
     def test_a_redirect_is_not_followed(self):
         server = self.serve(Mode.REDIRECT)
-        self.check(server.url).run()
+        self.run_once(self.check(server.url))
         self.assertEqual(server.paths, ["/health"])
 
     def test_a_connection_whose_body_drips_is_dropped_and_one_with_an_error_kept(self):
@@ -93,8 +102,8 @@ class AnswersTest(AiServiceTest):
             with self.subTest(mode):
                 server = self.serve(mode)
                 check = self.check(server.url)
-                check.run()
-                check.run()
+                self.run_once(check)
+                self.run_once(check)
                 self.assertEqual(server.connections, connections)
 
     def test_a_head_that_breaks_off_is_no_answer(self):
@@ -113,19 +122,64 @@ class AnswersTest(AiServiceTest):
 
     def test_a_slow_answer_within_the_deadline_is_an_answer(self):
         server = self.serve(Mode.DELAY, delay=0.2)
-        outcome = self.check(server.url).run()
+        outcome = self.run_once(self.check(server.url))
         self.assertIsNone(outcome.reason)
         self.assertGreaterEqual(outcome.latency, 0.2)
 
     def test_the_request_is_plain_and_carries_the_credentials_of_the_url(self):
         server = self.serve()
-        self.check(server.url.replace("//", "//someone:hunter2@")).run()
+        self.run_once(self.check(server.url.replace("//", "//someone:hunter2@")))
         head = server.heads[0].lower()
         self.assertIn(b"authorization: basic c29tzw9uztpodw50zxiy\r\n", head)
         self.assertIn(b"accept-encoding: identity\r\n", head)
 
 
-class KeptConnectionTest(AiServiceTest):
+class HostileTest(HttpCheckTest):
+    """What a peer sends is bounded before it is parsed, kept or logged."""
+
+    def check_against(self, *parts, timeout=DEADLINE):
+        def send(server, sock):
+            sock.recv(65536)
+            for part in parts:
+                sock.sendall(part)
+            server.ignore(sock)
+
+        server = ScriptedServer(send)
+        self.addCleanup(server.close)
+        return self.run_once(self.check(f"http://127.0.0.1:{server.port}", timeout))
+
+    def test_informational_responses_before_the_answer_are_skipped(self):
+        interim = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        self.assertIsNone(self.check_against(interim * 8, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").reason)
+
+    def test_informational_responses_without_end_are_a_breach_of_protocol(self):
+        self.assertEqual(self.check_against(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 17).reason, Reason.PROTOCOL)
+
+    def test_switching_protocols_is_an_answer_and_not_an_accepted_one(self):
+        self.assertEqual(self.check_against(b"HTTP/1.1 101 x\r\n\r\n").reason, Reason.HTTP_STATUS)
+
+    def test_a_head_above_64_kib_is_not_read_to_its_end(self):
+        lines = b"".join(b"X-%d: %s\r\n" % (n, b"a" * 1000) for n in range(90))
+        for head in (lines, b"X: " + b"a" * 70000 + b"\r\n"):
+            outcome = self.check_against(b"HTTP/1.1 200 OK\r\n", head, b"\r\n")
+            self.assertEqual(outcome.reason, Reason.PROTOCOL)
+
+    def test_cookies_are_not_parsed(self):
+        with unittest.mock.patch("http.cookiejar.parse_ns_headers") as netscape:
+            with unittest.mock.patch("http.cookiejar.split_header_words") as rfc2965:
+                outcome = self.check_against(
+                    b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nSet-Cookie2: c=d\r\nContent-Length: 0\r\n\r\n"
+                )
+        self.assertEqual((outcome.reason, netscape.called, rfc2965.called), (None, False, False))
+
+    def test_a_head_that_drips_ends_at_the_deadline_without_help_from_outside(self):
+        server = self.serve(Mode.DRIP_HEAD)
+        outcome = self.run_once(self.check(server.url, timeout=0.3))
+        self.assertEqual(outcome.reason, Reason.TIMEOUT)
+        self.assertTrue(server.wait_for_open(0))
+
+
+class KeptConnectionTest(HttpCheckTest):
     def test_one_closed_by_the_peer_before_a_byte_of_the_answer_is_replaced_in_the_same_check(self):
         server = self.serve(Mode.CLOSE_REUSED)
         check = self.check(server.url)
@@ -163,7 +217,7 @@ class KeptConnectionTest(AiServiceTest):
         self.assert_reason(check, None)
 
 
-class HangTest(AiServiceTest):
+class HangTest(HttpCheckTest):
     def test_a_mute_server_is_a_timeout(self):
         server = self.serve(Mode.MUTE)
         self.assert_reason(self.check(server.url, timeout=0.2), Reason.TIMEOUT, within=DEADLINE)
@@ -174,7 +228,7 @@ class HangTest(AiServiceTest):
                 server = self.serve(mode)
                 check = self.check(server.url, timeout=60)
                 outcomes = []
-                thread = threading.Thread(target=lambda: outcomes.append(check.run()))
+                thread = threading.Thread(target=lambda: outcomes.append(self.run_once(check)))
                 thread.start()
                 self.assertTrue(server.wait_for_requests(1))
                 check.abort()
@@ -190,7 +244,7 @@ class HangTest(AiServiceTest):
         check = self.check(server.url, timeout=60)
         self.assert_reason(check, None)
         server.mode = Mode.MUTE
-        thread = threading.Thread(target=check.run)
+        thread = threading.Thread(target=self.run_once, args=(check,))
         thread.start()
         self.assertTrue(server.wait_for_requests(2))
         check.abort()
@@ -210,7 +264,7 @@ class HangTest(AiServiceTest):
             self.assert_reason(check, Reason.TIMEOUT, within=DEADLINE)
 
 
-class UnreachableTest(AiServiceTest):
+class UnreachableTest(HttpCheckTest):
     def test_nobody_listens(self):
         server = self.serve()
         server.refuse()
@@ -229,7 +283,7 @@ class UnreachableTest(AiServiceTest):
         self.assertEqual((server.requests, proxy.connections), (1, 0))
 
 
-class TlsTest(AiServiceTest):
+class TlsTest(HttpCheckTest):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -283,7 +337,7 @@ class TlsTest(AiServiceTest):
     def test_abort_reaches_a_check_over_tls(self):
         server = self.serve(Mode.DRIP_HEAD, tls=self.context)
         check = self.check(server.url, timeout=60, ca_bundle=self.pem)
-        thread = threading.Thread(target=check.run)
+        thread = threading.Thread(target=self.run_once, args=(check,))
         thread.start()
         self.assertTrue(server.wait_for_requests(1))
         check.abort()
@@ -291,11 +345,11 @@ class TlsTest(AiServiceTest):
         self.assertFalse(thread.is_alive())
 
 
-class GrowthTest(AiServiceTest):
+class GrowthTest(HttpCheckTest):
     def test_a_hundred_faults_leave_no_thread_and_no_descriptor(self):
         server = self.serve()
         check = self.check(server.url, timeout=DEADLINE)
-        check.run()
+        self.run_once(check)
         threads, descriptors = other_threads(), len(os.listdir("/proc/self/fd"))
         modes = [
             Mode.OK,
@@ -312,16 +366,16 @@ class GrowthTest(AiServiceTest):
         for number in range(100):
             server.mode = modes[number % len(modes)]
             if server.mode not in (Mode.MUTE, Mode.DRIP_HEAD):
-                check.run()
+                self.run_once(check)
                 continue
             requests = server.requests
-            thread = threading.Thread(target=check.run)
+            thread = threading.Thread(target=self.run_once, args=(check,))
             thread.start()
             self.assertTrue(server.wait_for_requests(requests + 1))
             check.abort()
             thread.join(DEADLINE)
         server.mode = Mode.OK
-        self.assertIsNone(check.run().reason)
+        self.assertIsNone(self.run_once(check).reason)
         self.assertTrue(server.wait_for_open(1))
         self.assertEqual(other_threads(), threads)
         self.assertLessEqual(len(os.listdir("/proc/self/fd")), descriptors)

@@ -6,8 +6,8 @@ import unittest
 import unittest.mock
 from concurrent.futures import ThreadPoolExecutor
 
-from app.health.checks import Reason
-from app.health.mongo_check import MongoCheck
+from app.checks.mongodb import MongoDbCheck
+from app.net.reason import Reason
 from tests.peers.addresses import NO_ROUTE, NOBODY
 from tests.peers.certificates import server_context
 from tests.peers.mongo import Nx27017, Script, ScriptedMongo
@@ -18,7 +18,7 @@ SOON = 2.0  # with the driver's own half seconds in it
 
 class MongoTest(unittest.TestCase):
     def check(self, uri, timeout=2.0):
-        check = MongoCheck(uri, timeout)
+        check = MongoDbCheck(uri, timeout)
         self.addCleanup(check.close)
         return check
 
@@ -196,8 +196,8 @@ class TlsTest(MongoTest):
 
 class GrowthTest(MongoTest):
     @unittest.mock.patch("pymongo.common.MIN_HEARTBEAT_INTERVAL", 0.01)
-    @unittest.mock.patch("app.health.mongo_check.SELECTION_SECONDS", 0.02)
-    @unittest.mock.patch("app.health.mongo_check.AFTER_LOSS_SECONDS", 0.02)
+    @unittest.mock.patch("app.checks.mongodb.SELECTION_SECONDS", 0.02)
+    @unittest.mock.patch("app.checks.mongodb.AFTER_LOSS_SECONDS", 0.02)
     def test_a_hundred_faults_leave_no_thread_and_no_descriptor(self):
         """With the driver's half seconds and ours made short: they are what takes the time of a fault."""
         server = self.play(Script.HEALTHY)

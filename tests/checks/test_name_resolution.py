@@ -9,13 +9,13 @@ from tests.peers.name_server import SECONDS, name_server
 
 PROGRAM = """
 import json, sys, threading, time
-from app.health.ai_service_check import AiServiceCheck
-from app.health.mongo_check import MongoCheck
-from app.health.prober import Prober
+from app.checks.http import HttpCheck
+from app.checks.mongodb import MongoDbCheck
+from app.health.checker import Checker
 from app.health.timing import Timing
 
 kind, url = sys.argv[1:]
-check = {"ai_service": AiServiceCheck, "mongodb": MongoCheck}[kind](url, 0.3)
+check = {"ai_service": HttpCheck, "mongodb": MongoDbCheck}[kind](url, 0.3)
 told, steps = threading.Condition(), []
 
 def listen(step):
@@ -23,19 +23,19 @@ def listen(step):
         steps.append((time.monotonic() - began, step.after.reason))
         told.notify_all()
 
-prober = Prober(check, Timing(interval=60, max_age=0.1, probe_wait=0.05, timeout=0.3), listen)
+checker = Checker(check, Timing(interval=60, max_age=0.1, probe_wait=0.05, timeout=0.3), listen)
 began = time.monotonic()
-prober.start()
+checker.start()
 with told:
     assert told.wait_for(lambda: len(steps) >= 1, 10)
 asked = time.monotonic()
-view = prober.view(ask=True)
+view = checker.view(ask=True)
 waited = time.monotonic() - asked
-ailing = prober.ailing_threads()
+ailing = checker.ailing_threads()
 with told:
     assert told.wait_for(lambda: len(steps) >= 2, 10)
-prober.stop()
-prober.join(5)
+checker.stop()
+checker.join(5)
 print(json.dumps({"steps": steps, "view": view.record.reason, "waited": waited, "ailing": ailing}))
 """
 
@@ -69,9 +69,9 @@ class MuteNameServerTest(unittest.TestCase):
 
 FIVE_CHECKS = """
 import json, sys
-from app.health.mongo_check import MongoCheck
+from app.checks.mongodb import MongoDbCheck
 
-check = MongoCheck(sys.argv[1], 3.0)
+check = MongoDbCheck(sys.argv[1], 3.0)
 seen = []
 for _ in range(5):
     reason = check.run().reason
@@ -102,8 +102,8 @@ class ServiceRecordTest(unittest.TestCase):
     def test_a_name_that_does_not_exist(self):
         program = """
 import sys
-from app.health.ai_service_check import AiServiceCheck
-check = AiServiceCheck(sys.argv[1], 3.0)
+from app.checks.http import HttpCheck
+check = HttpCheck(sys.argv[1], 3.0)
 print(check.run().reason)
 check.close()
 """

@@ -1,14 +1,15 @@
-"""What a prober knows and when it acts next: plain state, without threads, locks or a clock of its own.
+"""What a checker holds and when it acts next: plain state, without threads, locks or a clock of its own.
 
-Moments (`now`, `began`) are seconds of one monotonic clock; `wall` is Unix milliseconds.
+Moments (`now`, `began`) are seconds of one clock; `wall` is Unix milliseconds.
 """
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from app.health.checks import Outcome, Reason
+from app.checks.check import Outcome
 from app.health.record import Record
 from app.health.timing import NEVER, Timing
+from app.net.reason import Reason
 
 
 class Wait(NamedTuple):
@@ -19,7 +20,7 @@ class Wait(NamedTuple):
 
 
 class View(NamedTuple):
-    """What a reader sees: the record stands, and needs no new check, until `fresh_until`.
+    """What a reader sees: the record holds, and needs no new check, until `fresh_until`.
 
     `wait` is what a probe waits for before it answers, None if it answers now.
     """
@@ -29,7 +30,7 @@ class View(NamedTuple):
     wait: Wait | None
 
 
-class Told(NamedTuple):
+class Step(NamedTuple):
     """A step of the record, and the outcome if it came from a check."""
 
     before: Record
@@ -39,14 +40,14 @@ class Told(NamedTuple):
 
 @dataclass(slots=True)
 class Flight:
-    """A check under way. `settled`: it has counted as a timeout, and what it brings is dropped."""
+    """A check under way. `settled`: it has counted as a timeout, and its own result will be dropped."""
 
     began: float
     wall: int
     settled: bool = False
 
 
-class ProbeState:
+class CheckerState:
     """The last result, the check under way, and what has been asked for."""
 
     def __init__(self, record: Record, timing: Timing) -> None:
@@ -56,7 +57,7 @@ class ProbeState:
         self.result_began = NEVER
         self.wanted = NEVER
         self.followers = 0
-        self.untold: list[Told] = []
+        self.unpublished: list[Step] = []
         self._last_began = NEVER
 
     def view(self, now: float, ask: bool) -> View:
@@ -84,18 +85,18 @@ class ProbeState:
         return self.flight
 
     def end(self, outcome: Outcome, now: float, wall: int) -> None:
-        """The check under way has come back with `outcome`; at or past its deadline that no longer counts."""
+        """The check under way has come back with `outcome`, which counts only before its deadline."""
         self.settle(now, wall)
         flight, self.flight = self.flight, None
         if flight is None:
             return
         if flight.settled:
-            self.wanted = now  # what is known is as old as the deadline: check again at once
+            self.wanted = now  # the result is as old as the deadline: check again at once
         else:
             self._conclude(flight, outcome, wall)
 
     def settle(self, now: float, wall: int) -> None:
-        """Let time have its say: a check past its deadline is a timeout, a result too old is stale."""
+        """Apply what time alone decides: a check past its deadline is a timeout, a result too old is stale."""
         flight = self.flight
         if flight is not None and self.overdue(now):
             if not flight.settled:
@@ -109,7 +110,7 @@ class ProbeState:
         return self.flight is not None and now >= self.flight.began + self.timing.timeout
 
     def settles_at(self) -> float:
-        """The next moment at which time alone changes what is known (inf: there is none)."""
+        """The next moment at which time alone changes the record (inf: there is none)."""
         if self.flight is not None and not self.flight.settled:
             return self.flight.began + self.timing.timeout
         if self.flight is None and self._believed():
@@ -125,5 +126,5 @@ class ProbeState:
         self._become(self.record.after_check(flight.wall, wall, outcome.reason, latency_ms), outcome)
 
     def _become(self, record: Record, outcome: Outcome | None) -> None:
-        self.untold.append(Told(self.record, record, outcome))
+        self.unpublished.append(Step(self.record, record, outcome))
         self.record = record

@@ -1,14 +1,15 @@
-"""The one thread that ever talks to a dependency, and the one that holds it to its deadline."""
+"""The one thread that talks to a dependency, and the one that holds its checks to their deadline."""
 
 import logging
 import threading
 import time
 from collections.abc import Callable
 
-from app.health.checks import Check
-from app.health.probe_state import ProbeState, Told, View, Wait
+from app.checks.check import Check, perform
+from app.health.checker_state import CheckerState, Step, View, Wait
 from app.health.record import Record
 from app.health.timing import Timing
+from app.net.clock import clock as default_clock
 
 LATE_SECONDS = 10.0
 LONGEST_CHECK_SECONDS = 120.0
@@ -17,36 +18,37 @@ ABORT_AGAIN_SECONDS = 0.5
 log = logging.getLogger(__name__)
 
 
-class Prober:
-    """Runs the check when it is due and keeps what it brought.
+class Checker:
+    """Runs the check when it is due and keeps its result.
 
-    Two daemon threads: `prober-NAME` runs the checks; `deadline-NAME` settles what time alone decides, cuts
-    off a check past its deadline, and tells `listener`, in order and outside the lock, of every step of the
-    record. Readers settle too: the deadline holds for them to the moment, whatever the threads do.
+    Two daemon threads: `checker-NAME` runs the checks; `deadline-NAME` settles what time alone decides, cuts off a
+    check that is past its deadline, and passes every step of the record to `listener`, in order and outside the lock.
+    Readers settle too: for them the deadline is exact, whatever the threads do.
     """
 
     def __init__(
         self,
         check: Check,
         timing: Timing,
-        listener: Callable[[Told], None] = lambda told: None,
-        clock: Callable[[], float] = time.monotonic,
+        listener: Callable[[Step], None] = lambda step: None,
+        clock: Callable[[], float] = default_clock,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.name = check.name
+        self.timing = timing
         self._check = check
         self._listener = listener
         self._clock = clock
         self._wall = wall
         self._changed = threading.Condition()  # guards _state, _started and _stopped
-        self._state = ProbeState(Record(check.name, self._wall_ms()), timing)
+        self._state = CheckerState(Record(check.name, self._wall_ms()), timing)
         self._started = False
         self._stopped = False
-        self._prober = threading.Thread(target=self._run, name=f"prober-{self.name}", daemon=True)
+        self._checker = threading.Thread(target=self._run, name=f"checker-{self.name}", daemon=True)
         self._deadline = threading.Thread(target=self._keep_time, name=f"deadline-{self.name}", daemon=True)
 
     def view(self, ask: bool = False) -> View:
-        """What is known at this moment. With `ask`, as a probe does: a result too old orders a new check."""
+        """What is known at this moment. With `ask`, as for a probe: a result that is too old orders a new check."""
         now = self._clock()
         with self._changed:
             self._settle(now)
@@ -70,7 +72,7 @@ class Prober:
             self._changed.notify_all()
 
     def wait_for(self, wait: Wait, given_up: Callable[[], bool] = lambda: False) -> None:
-        """Block until what is waited for is there, its time is over, or it is given up (see wake_waiters)."""
+        """Block until the result has arrived, its time is over, or the wait is given up (see wake_waiters)."""
         with self._changed:
             while self._state.result_began < wait.began and not (self._stopped or given_up()):
                 left = wait.until - self._clock()
@@ -79,18 +81,18 @@ class Prober:
                 self._changed.wait(left)
                 self._settle(self._clock())
 
-    def brought(self, wait: Wait) -> bool:
-        """Whether what is waited for is there, or will not come any more. Does not block."""
+    def arrived(self, wait: Wait) -> bool:
+        """Whether the awaited result has arrived, or cannot arrive any more. Does not block."""
         with self._changed:
             return self._state.result_began >= wait.began or self._stopped
 
     def wake_waiters(self) -> None:
-        """Have everyone who waits ask anew whether to give up."""
+        """Make every waiter check again whether to give up."""
         with self._changed:
             self._changed.notify_all()
 
     def ailing_threads(self) -> list[str]:
-        """Names of the threads that have ended, are late for their turn, or are in one check for too long."""
+        """Names of the threads that have ended, are late for their turn, or have been in one check for too long."""
         now = self._clock()
         with self._changed:
             if not self._started or self._stopped:
@@ -100,39 +102,42 @@ class Prober:
                 stuck = now - self._state.due() > LATE_SECONDS
             else:
                 stuck = now - flight.began > LONGEST_CHECK_SECONDS
-        ailing = [self._prober] if stuck or not self._prober.is_alive() else []
+        ailing = [self._checker] if stuck or not self._checker.is_alive() else []
         if not self._deadline.is_alive():
             ailing.append(self._deadline)
         return [thread.name for thread in ailing]
 
     def start(self) -> None:
-        """Start the threads, and the first check at once; once only, in the process that is to run them."""
+        """Start the threads, and the first check at once; once only, in the process that is to run them.
+
+        Raises RuntimeError if the system gives no thread.
+        """
         with self._changed:
             self._state.wanted = self._clock()
-            self._started = True
-        self._prober.start()
+        self._checker.start()
         self._deadline.start()
+        with self._changed:
+            self._started = True
 
     def stop(self) -> None:
-        """Have the threads end; a check under way is cut off. Does not wait."""
+        """Make the threads end; a check under way is cut off. Does not wait."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
-        self._check.abort()
+            self._check.abort()
 
     def join(self, timeout: float) -> None:
-        """Wait for the threads, `timeout` seconds each at most."""
-        if not self._started:
-            return
-        self._prober.join(timeout)
-        self._deadline.join(timeout)
+        """Wait for the threads, at most `timeout` seconds for each."""
+        for thread in (self._checker, self._deadline):
+            if thread.ident is not None:
+                thread.join(timeout)
 
     def turn(self) -> None:
         """One check, begun now."""
         with self._changed:
             self._state.begin(self._clock(), self._wall_ms())
             self._changed.notify_all()
-        outcome = self._check.run()
+        outcome = perform(self._check, self.timing.timeout, self._clock)
         with self._changed:
             self._state.end(outcome, self._clock(), self._wall_ms())
             self._changed.notify_all()
@@ -142,10 +147,10 @@ class Prober:
             while self._wait_until_due():
                 self.turn()
         finally:
-            self._check.close()  # here, because nobody else knows when a check that hangs has come back
+            self._check.close()  # only this thread can tell when a check that hangs has come back
 
     def _wait_until_due(self) -> bool:
-        """Block until the next check is due; False if the prober was stopped."""
+        """Block until the next check is due; False if the checker was stopped."""
         with self._changed:
             while not self._stopped:
                 left = self._state.due() - self._clock()
@@ -161,28 +166,28 @@ class Prober:
                 if self._stopped:
                     continue
                 if self._state.overdue(now):
-                    # It is cut off again while it lasts: it may have got itself a new socket meanwhile.
+                    # It is cut off again for as long as it lasts: it may have opened a new socket meanwhile.
                     self._changed.wait(ABORT_AGAIN_SECONDS)
-                elif not self._state.untold:
+                elif not self._state.unpublished:
                     left = self._state.settles_at() - now
                     self._changed.wait(min(max(left, 0.0), threading.TIMEOUT_MAX))
 
     def keep_time(self) -> bool:
-        """One turn of the deadline's thread; False once stopped, with everything told."""
+        """One turn of the deadline's thread; False once stopped and everything is published."""
         now = self._clock()
         with self._changed:
             self._settle(now)
-            overdue = self._state.overdue(now)
-            told, self._state.untold = self._state.untold, []
+            steps, self._state.unpublished = self._state.unpublished, []
             stopped = self._stopped
-        for step in told:
+            if self._state.overdue(now):
+                # Under the lock, or the next check could begin before the cut and lose its socket to it. Does not block.
+                self._check.abort()
+        for step in steps:
             try:
                 self._listener(step)
             except Exception:
-                log.exception("what listens to the checks of %s failed", self.name)
-        if overdue:
-            self._check.abort()
-        return not stopped or bool(told)
+                log.exception("a listener to the checks of %s failed", self.name)
+        return not stopped or bool(steps)
 
     def _settle(self, now: float) -> None:  # with _changed held
         known = self._state.record

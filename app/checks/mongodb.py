@@ -1,10 +1,8 @@
-"""Is MongoDB there? `ping` on the primary, through one long-lived client."""
+"""MongoDB is connected when its primary answers a `ping`, through one long-lived client."""
 
 import re
 import socket
 import ssl
-import time
-from collections.abc import Callable
 from typing import Any
 
 import dns.exception
@@ -23,7 +21,9 @@ from pymongo.errors import (
 )
 from pymongo.read_preferences import ReadPreference
 
-from app.health.checks import Check, CheckFailed, Reason
+from app.checks.check import Check, CheckFailed
+from app.net.deadline import Deadline
+from app.net.reason import Reason
 
 # The driver looks at its clock every 0.5 s while it waits for a server, and asks a server anew no more often:
 # what it knows of one may be that old, and after the loss of a connection it asks twice.
@@ -34,19 +34,20 @@ TIMEOUTS = (NetworkTimeout, ExecutionTimeout, ServerSelectionTimeoutError, WaitQ
 AUTH_CODES = frozenset({18, 13, 11, 8000})
 
 
-class MongoCheck(Check):
+class MongoDbCheck(Check):
     """Pings the primary; with `directConnection=true` in `uri`, the named server, whatever its role.
 
     The client is made inside the first check that can make it: with `mongodb+srv` its constructor resolves
     names, and its threads do not survive a fork.
     """
 
-    def __init__(self, uri: str, timeout: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__("mongodb", timeout, clock)
+    def __init__(self, name: str, uri: str, timeout: float = 5.0) -> None:
+        super().__init__(name)
+        self.timeout = timeout
         self._uri = uri
         self._client: MongoClient[dict[str, Any]] | None = None
 
-    def _ask(self, deadline: float) -> None:
+    def run(self, deadline: Deadline) -> None:
         if self._client is None:
             self._client = self._make_client()
         self._select(self._client, deadline, SELECTION_SECONDS)
@@ -71,15 +72,15 @@ class MongoCheck(Check):
             serverSelectionTimeoutMS=milliseconds,
         )
 
-    def _ping(self, client: MongoClient[dict[str, Any]], deadline: float) -> None:
+    def _ping(self, client: MongoClient[dict[str, Any]], deadline: Deadline) -> None:
         # The driver's own deadline spans the whole operation, drips of single bytes included.
-        with pymongo.timeout(self._left(deadline)):
+        with pymongo.timeout(deadline.remaining()):
             client.admin.command("ping", read_preference=ReadPreference.PRIMARY)
 
-    def _select(self, client: MongoClient[dict[str, Any]], deadline: float, patience: float) -> None:
+    def _select(self, client: MongoClient[dict[str, Any]], deadline: Deadline, patience: float) -> None:
         """Wait for a server to ping, but no longer than `patience` once it is known why there is none."""
         while True:
-            with pymongo.timeout(min(patience, self._left(deadline))):
+            with pymongo.timeout(min(patience, deadline.remaining())):
                 try:
                     _ = client.is_primary  # the property waits for a server that is one
                     return
@@ -100,7 +101,7 @@ class MongoCheck(Check):
         if self._client is not None:
             self._client.close()
 
-    def _reason_of_cause(self, cause: BaseException) -> Reason | None:
+    def reason_of(self, cause: BaseException) -> Reason | None:
         match cause:
             case OperationFailure(code=code) if code in AUTH_CODES:
                 return Reason.AUTH
@@ -112,10 +113,10 @@ class MongoCheck(Check):
                 return Reason.PROTOCOL
         if isinstance(cause, TIMEOUTS):
             return Reason.TIMEOUT
-        return super()._reason_of_cause(cause)
+        return super().reason_of(cause)
 
-    def _reason(self, error: BaseException) -> Reason:
-        reason = super()._reason(error)
+    def reason(self, error: BaseException) -> Reason:
+        reason = super().reason(error)
         if reason is Reason.ERROR and isinstance(error, AutoReconnect):
             return Reason.CLOSED  # the driver's word for a connection lost, where it knows no more
         return reason

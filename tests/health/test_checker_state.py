@@ -1,11 +1,12 @@
-"""What a prober knows and when it acts, told moment by moment, without threads."""
+"""What a checker knows and when it acts, told moment by moment, without threads."""
 
 import unittest
 
-from app.health.checks import Outcome, Reason
-from app.health.probe_state import ProbeState, Wait
+from app.checks.check import Outcome
+from app.health.checker_state import CheckerState, Wait
 from app.health.record import Record
 from app.health.timing import Timing
+from app.net.reason import Reason
 
 UP = Outcome(None, 0.01)
 REFUSED = Outcome(Reason.REFUSED, 0.01)
@@ -13,7 +14,7 @@ REFUSED = Outcome(Reason.REFUSED, 0.01)
 
 class ProbeStateTest(unittest.TestCase):
     def setUp(self):
-        self.state = ProbeState(Record("mongodb", 0), Timing())
+        self.state = CheckerState(Record("mongodb", 0), Timing())
 
     def check(self, began, outcome=UP, ended=None):
         self.state.begin(began, int(began * 1000))
@@ -58,7 +59,7 @@ class ProbeStateTest(unittest.TestCase):
         self.assertEqual(self.state.record.latency_ms, 5000)
 
     def test_a_report_that_a_deadline_may_change_is_not_fresh_beyond_it(self):
-        state = ProbeState(Record("mongodb", 0), Timing(timeout=0.5))
+        state = CheckerState(Record("mongodb", 0), Timing(timeout=0.5))
         state.begin(100, 0)
         state.end(UP, 100.01, 0)
         state.begin(100.3, 0)
@@ -71,7 +72,7 @@ class ProbeStateTest(unittest.TestCase):
         self.state.end(UP, 107.5, 107_500)
         self.assertEqual([entry.status for entry in self.state.record.history], ["disconnected"])
         self.assertEqual(self.state.record.consecutive_failures, 1)
-        self.assertEqual(len(self.state.untold), 1)
+        self.assertEqual(len(self.state.unpublished), 1)
 
     def test_when_an_overdue_check_comes_back_a_new_one_begins_at_once(self):
         self.state.begin(100, 100_000)
@@ -79,7 +80,7 @@ class ProbeStateTest(unittest.TestCase):
         self.assertEqual(self.state.due(), 107.5)
 
     def test_but_never_sooner_than_max_age_after_the_last(self):
-        state = ProbeState(Record("mongodb", 0), Timing(timeout=0.1))
+        state = CheckerState(Record("mongodb", 0), Timing(timeout=0.1))
         state.begin(100, 0)
         state.end(UP, 100.2, 0)
         self.assertEqual(state.due(), 101)
@@ -100,7 +101,7 @@ class ProbeStateTest(unittest.TestCase):
         self.assertTrue(self.state.record.connected)
         self.state.settle(111.1, 111_100)
         self.assertEqual(self.state.record.reason, Reason.STALE)
-        self.assertIsNone(self.state.untold[-1].outcome)
+        self.assertIsNone(self.state.unpublished[-1].outcome)
 
     def test_what_was_never_known_stays_pending(self):
         self.state.settle(1_000, 1_000_000)
