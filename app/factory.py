@@ -21,6 +21,7 @@ from app.health.report import Identity
 from app.health.state_log import StateLog
 from app.health.timing import Timing
 from app.health.watch import HealthWatch
+from app.logs.setup import dropped_lines
 from app.metrics import Metrics
 from app.net.resolver import Resolver
 from app.runtime import Runtime
@@ -55,6 +56,7 @@ def create_app(settings: Settings) -> Flask:
         probes=answers.counts,
         turned_away=runtime.turned_away,
         draining=lambda: runtime.draining,
+        dropped_lines=dropped_lines,
     )
     token = settings.status_token.get_secret_value()
     app = Flask("app", static_folder=None)

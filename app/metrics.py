@@ -46,11 +46,14 @@ class Metrics:
         probes: Tally[tuple[str, int]],
         turned_away: Tally[str],
         draining: Callable[[], bool],
+        dropped_lines: Callable[[], int],
     ) -> None:
         # Otherwise each counter would have a second series, with the time when it was created.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
-        self._registry.register(_Holding(watch, registry, monitor, reconnects, probes, turned_away, draining))
+        self._registry.register(
+            _Holding(watch, registry, monitor, reconnects, probes, turned_away, draining, dropped_lines)
+        )
         watch.listen(_Checks(watch.dependencies, self._registry))
         ProcessCollector(registry=self._registry)
 
@@ -111,6 +114,7 @@ class _Holding(Collector):
         probes: Tally[tuple[str, int]],
         turned_away: Tally[str],
         draining: Callable[[], bool],
+        dropped_lines: Callable[[], int],
     ) -> None:
         self._watch = watch
         self._registry = registry
@@ -119,6 +123,7 @@ class _Holding(Collector):
         self._probes = probes
         self._turned_away = turned_away
         self._draining = draining
+        self._dropped_lines = dropped_lines
 
     def collect(self) -> Iterable[Metric]:
         report = self._watch.current()
@@ -160,6 +165,11 @@ class _Holding(Collector):
             "Probes answered.",
             ["route", "code"],
             {(route, str(code)): n for (route, code), n in self._probes.snapshot().items()},
+        )
+        yield CounterMetricFamily(
+            f"{PREFIX}_log_lines_dropped",
+            "Log lines dropped because they were not read in time, or could not be written.",
+            self._dropped_lines(),
         )
         yield _gauge(
             "monitor_last_sweep_timestamp_seconds",

@@ -1,22 +1,22 @@
-"""The WSGI application, started: the one module that does something when imported."""
+"""The WSGI application, started: importing this module starts the service."""
 
 import logging
-import os
-import sys
+import textwrap
 
-from app import log_setup
 from app.factory import create_app, runtime_of
-from app.settings import Settings, SettingsError
+from app.startup import load_settings
 
-try:
-    settings = Settings.load(os.environ)
-except SettingsError as error:
-    print(error, file=sys.stderr)
-    sys.exit(2)
+# Well below the longest line of the log: nothing is cut out of the settings, however many upstreams they name.
+SHOWN_CHARACTERS = 4000
 
-log_setup.configure(settings.log_level, settings.log_format, settings.secrets())
-logging.getLogger(__name__).info(
-    "settings: %s", " ".join(f"{name}={value}" for name, value in settings.masked().items())
+log = logging.getLogger(__name__)
+
+settings = load_settings()
+shown = " ".join(f"{name}={value}" for name, value in settings.masked().items())
+wrapper = textwrap.TextWrapper(
+    SHOWN_CHARACTERS, expand_tabs=False, replace_whitespace=False, break_long_words=False, break_on_hyphens=False
 )
+for part in wrapper.wrap(shown):
+    log.info("settings: %s", part)
 app = create_app(settings)
 runtime_of(app).start()

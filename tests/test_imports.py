@@ -18,7 +18,8 @@ ALLOWED = {
     "app.setting_types": set(),
     "app.setting_urls": {"app.setting_types"},
     "app.settings": {"app.setting_types", "app.setting_urls"},
-    "app.log_setup": set(),
+    "app.logs": {"app.logs"},
+    "app.startup": {"app.settings", "app.logs"},
     "app.runtime": {"app.health", "app.connections", "app.tally"},
     "app.metrics": {"app.health", "app.checks", "app.connections", "app.net", "app.tally"},
     "app.web": {"app.web", "app.metrics", "app.health", "app.connections", "app.net"},
@@ -34,6 +35,7 @@ ALLOWED = {
         "app.connections",
         "app.net",
         "app.tally",
+        "app.logs",
     },
 }
 
@@ -112,10 +114,8 @@ class ImportsTest(unittest.TestCase):
                 with self.subTest(module.name, library=name):
                     self.assertTrue(any(belongs(module.name, part) for part in ONLY_IN[name]))
 
-    def test_the_environment_is_read_at_the_two_beginnings_only(self):
-        self.assertEqual(
-            {module.name for module in MODULES if module.reads_environment()}, {"app.wsgi", "app.serving.gunicorn_conf"}
-        )
+    def test_the_environment_is_read_in_one_place(self):
+        self.assertEqual([module.name for module in MODULES if module.reads_environment()], ["app.startup"])
 
     def test_imports_are_written_out(self):
         self.assertEqual([module.name for module in MODULES if module.relative], [])

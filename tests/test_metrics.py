@@ -70,6 +70,7 @@ class MetricsTest(unittest.TestCase):
             probes=self.probes,
             turned_away=self.turned_away,
             draining=lambda: self.draining,
+            dropped_lines=lambda: 11,
         )
 
     def samples(self):
@@ -167,6 +168,7 @@ class MetricsTest(unittest.TestCase):
         self.assertEqual(self.value("connections_refused_total", cause="capacity"), 1)
         self.assertEqual(self.value("monitor_last_sweep_timestamp_seconds"), 1_795_464_030.25)
         self.assertEqual(self.value("draining"), 1)
+        self.assertEqual(self.value("log_lines_dropped_total"), 11)
         self.assertEqual(self.value("probes_total", route="/health", code="200"), 7)
 
     def test_it_says_who_it_is_whatever_the_name(self):

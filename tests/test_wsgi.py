@@ -1,4 +1,4 @@
-"""The start of the process: with bad settings it ends before anything is begun, with good ones it says so and runs."""
+"""The start of the process: bad settings end it before anything has begun; good ones are logged, and it runs."""
 
 import json
 import os
@@ -30,8 +30,8 @@ COMPLAINTS = re.compile(
     r"STATUS_TOKEN: must be [^\n]+\n"
 )
 
-# Tells of every address that is listened at, connected to or looked up. (urllib3 binds a socket at its import, to see
-# whether there is IPv6.)
+# Reports every address that is listened at, connected to or looked up. (urllib3 binds a socket at its import, to find
+# out whether there is IPv6.)
 AUDITED = """
 import socket, sys
 def audit(event, arguments):
@@ -69,7 +69,7 @@ def run(program, *arguments, **environ):
 
 
 def minimal():
-    """The environment without what would set something."""
+    """The environment without anything that is a setting."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START") if name in os.environ}
 
 
@@ -80,16 +80,16 @@ class BadSettingsTest(unittest.TestCase):
         self.assertNotIn("hunter2", done.stderr)
 
     def test_gunicorn_ends_with_status_2_and_these_lines_only(self):
-        """No traceback, nobody connected to, nothing listened at, no thread started."""
+        """No traceback, no connection made, no address listened at, no thread started."""
         self.assert_refused(run(AUDITED + GUNICORN, **BAD))
 
-    def test_so_does_gunicorn_when_the_application_is_named(self):
+    def test_gunicorn_ends_with_status_2_where_the_application_is_named_too(self):
         self.assert_refused(run(AUDITED + GUNICORN, "app.wsgi:app", "--bind", "127.0.0.1:0", **BAD))
 
-    def test_so_does_any_other_server_that_imports_the_application(self):
+    def test_any_other_server_that_imports_the_application_ends_with_status_2(self):
         self.assert_refused(run(AUDITED + "import app.wsgi", **BAD))
 
-    def test_the_command_that_starts_the_service_passes_it_on(self):
+    def test_the_command_that_starts_the_service_ends_with_status_2(self):
         done = subprocess.run(
             [ROOT / "bin/serve"], cwd="/", env={**minimal(), **BAD}, capture_output=True, text=True, timeout=SECONDS
         )
@@ -104,7 +104,7 @@ class StartTest(unittest.TestCase):
         "WS_UPSTREAMS": "a=ws://user:hunter2@127.0.0.1:1/x",
     }
 
-    def test_to_import_the_application_is_to_start_it_and_to_log_its_settings_masked(self):
+    def test_importing_the_application_starts_it_and_logs_its_settings_masked(self):
         done = run(RUNNING, **self.SETTINGS)
         self.assertEqual(done.returncode, 0, done.stderr)
         lines = done.stdout.splitlines()
@@ -125,7 +125,18 @@ class StartTest(unittest.TestCase):
         self.assertNotIn("hunter2", done.stdout + done.stderr)
         self.assertNotIn("Traceback", done.stderr)
 
-    def test_the_logs_form_and_level_are_as_set(self):
+    def test_the_format_and_the_level_of_the_log_are_those_set(self):
         done = run(RUNNING, LOG_FORMAT="json", LOG_LEVEL="warn", **self.SETTINGS)
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
         self.assertEqual({json.loads(line)["level"] for line in lines}, {"WARNING"})
+
+    def test_settings_that_are_too_long_for_a_line_of_the_log_fill_several(self):
+        long = {
+            "WS_UPSTREAMS": ",".join(f"n{number}=ws://127.0.0.1:1/{'x' * 100}" for number in range(30)),
+            "WS_ALLOWED_ORIGINS": ",".join(f"https://{number}.example.com" for number in range(150)),
+        }
+        done = run("import app.wsgi", **long)
+        shown = [line.partition(" settings: ")[2] for line in done.stdout.splitlines() if " settings: " in line]
+        self.assertGreater(len(shown), 1)
+        for name, value in long.items():
+            self.assertIn(f" {name}={value} ", f" {' '.join(shown)} ")

@@ -3,26 +3,17 @@
 gunicorn takes the names in this module that are names of its settings; the functions are its hooks.
 """
 
-import os
 import sys
 from typing import Any
 
 from gunicorn import util
 
-from app import log_setup
 from app.factory import runtime_of
 from app.serving import answer_bytes, final_config, leaving
 from app.serving.master_signals import ignore_signals
-from app.settings import Settings, SettingsError
+from app.startup import load_settings
 
-try:
-    _settings = Settings.load(os.environ)
-except SettingsError as error:
-    print(error, file=sys.stderr)
-    sys.exit(2)
-
-log_setup.configure(_settings.log_level, _settings.log_format, _settings.secrets())
-
+_settings = load_settings()
 _probe = _settings.worker_class == "probe"
 wsgi_app = "app.wsgi:app"
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"

@@ -1,4 +1,4 @@
-"""gunicorn's own log lines, on the way of all the others."""
+"""gunicorn's own log lines, handled like all others."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from gunicorn.glogging import Logger
 
 
 class PropagatingLogger(Logger):
-    """Leaves handlers and levels to the root logger. There is no access log: no line per probe."""
+    """Leaves handlers and levels to the root logger. There is no access log: a probe is not logged."""
 
     def setup(self, cfg: Any) -> None:
         """See gunicorn's Logger: called at start and on each reload of its configuration."""

@@ -56,13 +56,13 @@ class Leaving:
         runtime: Runtime,
         drain_seconds: float,
         shutdown_timeout_seconds: float,
-        exit_process: Callable[[int], object] = os._exit,
+        exit_process: Callable[[int], object] | None = None,
     ) -> None:
         self._worker = worker
         self._runtime = runtime
         self._drain_seconds = drain_seconds
         self._shutdown_timeout_seconds = shutdown_timeout_seconds
-        self._exit_process = exit_process
+        self._exit_process = exit_process or end_process
         self._status = 0
         self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self.run, name="leaving", daemon=True)
@@ -132,6 +132,12 @@ class Leaving:
             if order in orders:
                 return order
         return None
+
+
+def end_process(status: int) -> None:
+    """End the process without waiting for any thread, once the last lines of its log have had time to be written."""
+    logging.shutdown()
+    os._exit(status)
 
 
 def stop_serving(worker: Any) -> None:

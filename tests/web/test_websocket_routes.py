@@ -535,6 +535,9 @@ class Served:
         def told():
             return [line for line in self.service.lines if "closed after" in line]
 
+        # One of its own: of the clients of all these tests, not every line is logged.
+        self.service = self.enterContext(Service(AI_SERVICE_URL=self.ai.url, WORKER_CLASS=self.worker_class))
+        self.addCleanup(delattr, self, "service")
         for end in ("FIN", "RST"):
             before = len(told())
             with self.subTest(end), self.raw() as client:

@@ -1,39 +1,18 @@
-"""How the service logs: the two formats, what goes where, and what no line may hold."""
+"""The two formats of a log line, and what no line may hold."""
 
-import contextlib
-import io
 import json
 import logging
 import re
-import subprocess
 import sys
-import threading
+import unicodedata
 import unittest
-import warnings
 
-from app import log_setup
-from app.log_setup import JsonLinesFormatter, Redactor, TextFormatter
+from app.logs.formats import JsonLinesFormatter, TextFormatter
+from app.logs.redaction import Redactor
 
 STAMP = r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d"
 LOGGER = "app.test"
-
-
-@contextlib.contextmanager
-def configured(level="INFO", style="text", secrets=()):
-    """Yields what the configured process has on its stdout and its stderr; all is as before afterwards."""
-    out, err = io.StringIO(), io.StringIO()
-    root, hook = logging.getLogger(), threading.excepthook
-    handlers, old_level = root.handlers[:], root.level
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            log_setup.configure(level, style, secrets)
-            yield out, err
-    finally:
-        logging.captureWarnings(False)
-        threading.excepthook = hook
-        root.handlers[:], root.level = handlers, old_level
-        for name in ("pymongo", "urllib3"):
-            logging.getLogger(name).setLevel(logging.NOTSET)
+LIMIT = 8 * 1024
 
 
 def record(message, *values, level=logging.INFO, exc_info=None, stack=None, **extra):
@@ -70,7 +49,7 @@ class TextFormatTest(unittest.TestCase):
             logging.Formatter("INFO: %(asctime)s x", "%Y/%m/%d %H:%M:%S").format(made),
         )
 
-    def test_prefixes(self):
+    def test_each_level_has_its_prefix(self):
         for level, prefix in (
             (logging.DEBUG, "DEBUG"),
             (logging.INFO, "INFO"),
@@ -91,7 +70,7 @@ class TextFormatTest(unittest.TestCase):
     def test_a_stack_follows_indented_by_a_tab(self):
         self.assertEqual(text("x", stack="Stack:\n  here").split("\n")[1:], ["\tStack:", "\t  here"])
 
-    def test_no_value_can_forge_a_line_or_order_a_terminal_about(self):
+    def test_no_value_can_forge_a_line_or_control_a_terminal(self):
         for forged, escaped in (
             ("a\nERROR: 2026/01/01 00:00:00 b", r"a\nERROR: 2026/01/01 00:00:00 b"),
             ("a\r\nb", r"a\r\nb"),
@@ -102,6 +81,8 @@ class TextFormatTest(unittest.TestCase):
             ("a\u2028b\u2029c", r"a\u2028b\u2029c"),
             ("\x00\x07\x08\x7f", r"\x00\x07\x08\x7f"),
             ("\udcff", r"\udcff"),
+            ("a\u202eb\u200b\ufeff\u2066", r"a\u202eb\u200b\ufeff\u2066"),
+            ("\U000e0041", r"\U000e0041"),
             ("tab\tand \u00fc stay", "tab\tand \u00fc stay"),
         ):
             with self.subTest(forged):
@@ -127,13 +108,73 @@ class JsonFormatTest(unittest.TestCase):
         self.assertTrue(entry["exception"].startswith("Traceback (most recent call last):\n"))
         self.assertTrue(entry["exception"].endswith("\nValueError: one\ntwo"))
 
-    def test_it_stays_one_printable_line_and_loses_nothing(self):
-        nasty = 'a\nb\r\x1b[31m\x9b\x85\u2028\u2029\x7f\x00\udcff"\\\u00fc'
+    def test_a_line_stays_printable_and_loses_nothing(self):
+        nasty = 'a\nb\r\x1b[31m\x9b\x85\u2028\u2029\x7f\x00\udcff"\\\u00fc\u202e\u200b\ufeff\U000e0041'
         for line in (as_json("%s", nasty), as_json("x", exc_info=raised(ValueError(nasty)))):
             with self.subTest(line):
                 self.assertEqual(len(line.splitlines()), 1)
                 self.assertNotRegex(line, r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
                 self.assertIn(nasty, "".join(json.loads(line).values()))
+
+
+class EscapeTest(unittest.TestCase):
+    def test_characters_that_nobody_sees_are_escaped_and_all_others_stay(self):
+        by_category = {}
+        for each in map(chr, range(sys.maxunicode + 1)):
+            by_category.setdefault(unicodedata.category(each), []).append(each)
+        for category, characters in by_category.items():
+            hidden = category in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+            some = characters[:500]
+            for form in (text, as_json):
+                with self.subTest(category, form=form.__name__):
+                    line = form("%s", "".join(some))
+                    shown = set(some) & set(line) - {"\t", '"', "\\"}
+                    self.assertEqual(shown, set() if hidden else set(some) - {'"', "\\"})
+
+
+class LengthTest(unittest.TestCase):
+    def test_a_line_is_never_longer_than_8_KiB_and_hardly_ever_shorter_when_it_is_cut(self):
+        for each in ("a", "\t", "\n", "\x80", "\u00fc", "\u202e", "\U000e0041", "\U0001f600", "\udcff", '"', "\\"):
+            long = each * 100_000
+            self.assertLessEqual(len(f"{text('%s', each * 8000)}\n".encode()), LIMIT)
+            self.assertLessEqual(len(f"{as_json('%s', each * 8000)}\n".encode()), LIMIT)
+            error = raised(ValueError(long))
+            for form in (text, as_json):
+                for name, line in (
+                    ("message", form("%s", long)),
+                    ("exception", form("failed", exc_info=error)),
+                    ("all", form("%s", long, exc_info=error, stack=long, detail=long, count=1)),
+                ):
+                    with self.subTest(character=ascii(each), form=form.__name__, part=name):
+                        self.assertTrue(7_500 < len(f"{line}\n".encode()) <= LIMIT, len(line))
+                        self.assertRegex(line, r"\[\.\.\. cut out of \d+ characters \.\.\.\]")
+                        if form is as_json:
+                            json.loads(line)
+
+    def test_a_line_that_fits_is_not_cut(self):
+        for form, framing in ((text, len(text(""))), (as_json, len(as_json("")))):
+            fits = "a" * (LIMIT - framing - 10)
+            with self.subTest(form.__name__):
+                self.assertIn(fits, form("%s", fits))
+
+    def test_a_traceback_that_is_cut_keeps_its_beginning_and_its_end(self):
+        def one(depth):
+            other(depth - 1)
+
+        def other(depth):  # with one alone, Python would count the lines that repeat
+            if not depth:
+                raise ValueError("the cause")
+            one(depth)
+
+        try:
+            one(100)
+        except ValueError as error:
+            line = text("failed", exc_info=(type(error), error, error.__traceback__))
+        lines = line.split("\n")
+        self.assertEqual(lines[1], "\tTraceback (most recent call last):")
+        self.assertEqual(lines[-1], "\tValueError: the cause")
+        self.assertIn("[... cut out of ", line)
+        self.assertTrue(all(each.startswith("\t") for each in lines[1:]))
 
 
 class RedactionTest(unittest.TestCase):
@@ -149,7 +190,7 @@ class RedactionTest(unittest.TestCase):
             yield form("plain", exc_info=error, secrets=secrets)
             yield form("plain", stack=message, secrets=secrets)
 
-    def test_a_secret_is_taken_out_in_every_form_it_is_given_in(self):
+    def test_a_secret_is_removed_as_it_is_and_as_repr_shows_it(self):
         for secret in self.SECRETS:
             for line in self.lines(f"a {secret} b"):
                 with self.subTest(secret, line=line):
@@ -159,7 +200,7 @@ class RedactionTest(unittest.TestCase):
     def test_of_two_secrets_the_longer_one_goes_first(self):
         self.assertRegex(text("hunter/x", secrets=self.SECRETS), r" \*\*\*\Z")
 
-    def test_what_stands_before_the_at_sign_of_any_url_is_taken_out(self):
+    def test_the_userinfo_of_any_url_is_removed(self):
         for url, shown in (
             ("mongodb://u:p@h:1", "mongodb://***@h:1"),
             ("http://token@h/x", "http://***@h/x"),
@@ -177,115 +218,10 @@ class RedactionTest(unittest.TestCase):
     def test_a_short_secret_does_not_blot_out_every_line(self):
         self.assertRegex(text("a ba http://u:a@h", secrets=["a"]), r" a ba http://\*\*\*@h\Z")
 
-    def test_what_has_a_meaning_in_patterns_is_taken_literally(self):
+    def test_characters_of_patterns_in_a_secret_have_no_special_meaning(self):
         self.assertRegex(text("a .*+? bcde", secrets=[".*+?"]), r" a \*\*\* bcde\Z")
 
     def test_a_secret_that_is_a_word_of_the_format_leaves_the_format_alone(self):
         entry = json.loads(as_json("the message", secrets=["message", "level"]))
         self.assertEqual(entry["message"], "the ***")
         self.assertTrue(text("INFO", secrets=["INFO"]).startswith("INFO: 2"))
-
-
-class ConfigureTest(unittest.TestCase):
-    def test_below_error_goes_to_stdout_and_the_rest_to_stderr(self):
-        with configured("DEBUG") as (out, err):
-            for level in ("debug", "info", "warning", "error", "critical"):
-                getattr(logging.getLogger(LOGGER), level)("m-%s", level)
-        self.assertEqual(re.findall(r"m-\w+", out.getvalue()), ["m-debug", "m-info", "m-warning"])
-        self.assertEqual(re.findall(r"m-\w+", err.getvalue()), ["m-error", "m-critical"])
-
-    def test_nothing_below_the_level_is_logged(self):
-        for level, seen in (("INFO", 4), ("WARNING", 3), ("ERROR", 2), ("CRITICAL", 1)):
-            with self.subTest(level), configured(level) as (out, err):
-                for logger in (LOGGER, "pymongo.topology", "urllib3.connectionpool"):
-                    for each in ("debug", "info", "warning", "error", "critical"):
-                        getattr(logging.getLogger(logger), each)("x")
-                self.assertEqual(len((out.getvalue() + err.getvalue()).splitlines()), 3 * seen)
-
-    def test_at_debug_the_libraries_that_log_every_check_stay_quiet(self):
-        with configured("DEBUG") as (out, _):
-            logging.getLogger("pymongo.command").debug("x")
-            logging.getLogger("urllib3.connectionpool").debug("x")
-            self.assertEqual(out.getvalue(), "")
-
-    def test_json_goes_the_same_ways(self):
-        with configured(style="json", secrets=["hunter2"]) as (out, err):
-            logging.getLogger(LOGGER).info("a hunter2")
-            logging.getLogger(LOGGER).error("b")
-        self.assertEqual(json.loads(out.getvalue())["message"], "a ***")
-        self.assertEqual(json.loads(err.getvalue())["message"], "b")
-
-    def test_to_configure_twice_does_not_double_the_lines(self):
-        with configured() as (out, _):
-            log_setup.configure("INFO", "text", ())
-            logging.getLogger(LOGGER).info("x")
-            self.assertEqual(len(out.getvalue().splitlines()), 1)
-
-    def test_a_warning_is_one_line_at_warn(self):
-        with configured() as (out, err), warnings.catch_warnings():
-            warnings.simplefilter("always")
-            warnings.warn("careful", ResourceWarning, stacklevel=1)
-        self.assertRegex(out.getvalue(), rf"\AWARN: {STAMP} .*ResourceWarning: careful.*\n\Z")
-        self.assertEqual(err.getvalue(), "")
-
-
-class ThreadPanicTest(unittest.TestCase):
-    def end_thread_with(self, error, **options):
-        def work():
-            raise error
-
-        with configured(**options) as (out, err):
-            thread = threading.Thread(target=work, name="worker-7")
-            thread.start()
-            thread.join()
-        return out.getvalue() + err.getvalue()
-
-    def test_an_exception_that_ends_a_thread_is_logged_once_with_its_traceback(self):
-        for error in (ValueError("went wrong"), KeyboardInterrupt("went wrong")):
-            with self.subTest(type(error)):
-                lines = self.end_thread_with(error).splitlines()
-                self.assertRegex(lines[0], rf"\AERROR: {STAMP} panic: thread worker-7 ended: went wrong\Z")
-                self.assertEqual(lines[1], "\tTraceback (most recent call last):")
-                self.assertEqual(lines[-1], f"\t{type(error).__name__}: went wrong")
-                self.assertEqual(sum("panic" in line for line in lines), 1)
-
-    def test_secrets_are_taken_out_of_it(self):
-        lines = self.end_thread_with(ValueError("hunter2 at http://u:p@h"), secrets=["hunter2"])
-        self.assertIn("ended: *** at http://***@h", lines)
-        self.assertNotIn("hunter2", lines)
-        self.assertNotIn("u:p", lines)
-
-    def test_a_thread_that_exits_is_no_panic(self):
-        self.assertEqual(self.end_thread_with(SystemExit(3)), "")
-
-    def test_a_thread_that_nobody_knows_any_more_is_named_so(self):
-        with configured() as (_, err):
-            threading.excepthook(threading.ExceptHookArgs((*raised(ValueError("x")), None)))
-        self.assertIn("panic: thread ? ended: x", err.getvalue())
-
-
-class ProcessTest(unittest.TestCase):
-    """With the real streams of a process of its own."""
-
-    def test_streams_formats_and_panics(self):
-        program = """
-import logging, threading, warnings
-from app import log_setup
-log_setup.configure("INFO", "text", {"hunter2"})
-log = logging.getLogger("x")
-log.info("in hunter2 \\udcff \\u00fc")
-log.error("bad\\nline")
-warnings.warn("careful")
-threading.Thread(target=lambda: 1 / 0, name="t").start()
-"""
-        done = subprocess.run(
-            [sys.executable, "-X", "utf8", "-c", program], capture_output=True, encoding="utf-8", timeout=60
-        )
-        self.assertEqual(done.returncode, 0)
-        out, err = done.stdout.splitlines(), done.stderr.splitlines()
-        self.assertRegex(out[0], rf"\AINFO: {STAMP} in \*\*\* \\udcff \u00fc\Z")
-        self.assertRegex(out[1], rf"\AWARN: {STAMP} .*careful")
-        self.assertEqual(len(out), 2)
-        self.assertRegex(err[0], rf"\AERROR: {STAMP} bad\\nline\Z")
-        self.assertRegex(err[1], rf"\AERROR: {STAMP} panic: thread t ended: division by zero\Z")
-        self.assertTrue(all(line.startswith("\t") for line in err[2:]))
