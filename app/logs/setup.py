@@ -4,6 +4,7 @@ import logging
 import logging.config
 import sys
 import threading
+import warnings
 from collections.abc import Iterable
 
 from app.logs.formats import JsonLinesFormatter, TextFormatter
@@ -37,10 +38,13 @@ def configure(level: str, style: str, secrets: Iterable[str], out: int = 1, err:
                 }
             },
             "root": {"level": level, "handlers": ["streams"]},
-            # At DEBUG each logs several lines a check.
-            "loggers": {"pymongo": {"level": no_debug}, "urllib3": {"level": no_debug}},
+            # At DEBUG pymongo logs several lines a check, and urllib3 warns with a traceback of every response with a
+            # malformed header: what fails a check is raised.
+            "loggers": {"pymongo": {"level": no_debug}, "urllib3": {"level": "CRITICAL"}},
         }
     )
+    # gunicorn's master forks beside the threads that write its log: in the child they are made anew.
+    warnings.filterwarnings("ignore", r".* is multi-threaded, use of fork\(\)", DeprecationWarning)
     logging.captureWarnings(True)
     threading.excepthook = _log_thread_panic
     sys.unraisablehook = _log_unraisable
