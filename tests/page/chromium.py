@@ -1,6 +1,6 @@
 """A real browser: Debian's chromium without a screen, driven over its DevTools protocol.
 
-https://chromedevtools.github.io/devtools-protocol/ names the commands and events.
+Its commands and events are described at https://chromedevtools.github.io/devtools-protocol/.
 """
 
 import base64
@@ -30,7 +30,7 @@ OPTIONS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-dev-shm-usage",
-    # It is to talk to nobody but the service.
+    # It must connect to the service and nothing else.
     "--disable-quic",
     "--no-first-run",
     "--no-default-browser-check",
@@ -44,7 +44,7 @@ OPTIONS = (
 
 
 class Chromium:
-    """One browser process; a context manager. Each page has a profile of its own, which ends with it."""
+    """One browser process; a context manager. Each page has a profile of its own, deleted with the page."""
 
     def __init__(self):
         program = next(filter(None, map(shutil.which, PROGRAMS)), None)
@@ -81,7 +81,7 @@ class Chromium:
 
     @contextlib.contextmanager
     def page(self, width=1280, height=900, scheme="light", scripts=True, timezone="UTC"):
-        """A blank page: `scheme` is what the reader prefers, `scripts` whether they run."""
+        """A blank page. `scheme` is the colour scheme the reader prefers; without `scripts`, none run."""
         context = self.send("Target.createBrowserContext", disposeOnDetach=True)["browserContextId"]
         target = self.send("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -104,14 +104,14 @@ class Chromium:
             self.send("Target.disposeBrowserContext", browserContextId=context)
 
     def send(self, method, session=None, **parameters):
-        """A command's result. Raises AssertionError with what the browser says if it refuses."""
+        """A command's result. Raises AssertionError with the browser's error."""
         answered = self.post(method, session, **parameters).get(timeout=2 * ANSWER_SECONDS)
         if "error" in answered:
             raise AssertionError(f"{method}: {answered['error']}")
         return answered["result"]
 
     def post(self, method, session=None, **parameters):
-        """Send a command; its answer will be in the queue that is given back."""
+        """Send a command; its answer arrives in the queue returned."""
         number = next(self._ids)
         answer = queue.SimpleQueue()
         with self._lock:
@@ -157,7 +157,7 @@ class Chromium:
 
 
 class Page:
-    """One tab. `events` is all that it told: pairs of method and parameters."""
+    """One tab. `events` holds every event it has sent: pairs of method and parameters."""
 
     def __init__(self, browser, session):
         self.events = []
@@ -170,7 +170,7 @@ class Page:
         return self._browser.send(method, self._session, **parameters)
 
     def note(self, method, parameters):
-        """Something has happened in the page. Called by the thread that reads, which must not wait for answers."""
+        """Keep an event. Called by the reading thread, which must not wait for answers."""
         with self._changed:
             self.events.append((method, parameters))
             self._changed.notify_all()
@@ -190,30 +190,34 @@ class Page:
         self._password = password
         self.send("Fetch.enable", handleAuthRequests=True)
 
-    def told(self, *methods):
-        """The parameters of all events of these methods."""
+    def seen(self, method):
+        """The parameters of every event of that method."""
         with self._changed:
-            return [parameters for method, parameters in self.events if method in methods]
+            return [parameters for each, parameters in self.events if each == method]
 
     def wait_for_event(self, method, count=1):
-        """The latest event of that method, once there have been `count`. Raises AssertionError."""
+        """Wait until there have been `count` events of that method. Raises AssertionError."""
         with self._changed:
-
-            def seen():
-                return [parameters for each, parameters in self.events if each == method]
-
-            if not self._changed.wait_for(lambda: len(seen()) >= count, ANSWER_SECONDS):
+            if not self._changed.wait_for(lambda: len(self.seen(method)) >= count, ANSWER_SECONDS):
                 raise AssertionError(f"no {method}")
-            return seen()[count - 1]
 
     def goto(self, url):
-        """Load `url`, to the end."""
-        loads = len(self.told("Page.loadEventFired"))
+        """Load `url`, and wait until it has loaded."""
+        loads = len(self.seen("Page.loadEventFired"))
         self.send("Page.navigate", url=url)
         self.wait_for_event("Page.loadEventFired", loads + 1)
 
+    def inject(self, source):
+        """Run a script in each page loaded from now on, before the page's own."""
+        self.send("Page.addScriptToEvaluateOnNewDocument", source=source)
+
+    def go_offline(self):
+        """Fail every request from now on."""
+        throughput = {"downloadThroughput": -1, "uploadThroughput": -1}
+        self.send("Network.emulateNetworkConditions", offline=True, latency=0, **throughput)
+
     def evaluate(self, expression):
-        """The value of a JavaScript expression, awaited. Raises AssertionError with what it throws."""
+        """The value of a JavaScript expression, awaited. Raises AssertionError with an exception it throws."""
         answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in answer:
             raise AssertionError(answer["exceptionDetails"])
@@ -227,10 +231,10 @@ class Page:
             f" await new Promise((go) => setTimeout(go, 10)); }} return true; }})({deadline})"
         )
         if not came:
-            raise AssertionError(f"not in {timeout} s: {expression}; the page says: {self.text()}")
+            raise AssertionError(f"not in {timeout} s: {expression}; the page shows: {self.text()}")
 
     def text(self, selector="body"):
-        """What a reader sees of the first element that matches."""
+        """The text that a reader sees of the first element that matches."""
         return self.evaluate(f"document.querySelector({json.dumps(selector)}).innerText")
 
     def resize(self, width, height):
@@ -252,13 +256,13 @@ class Page:
         Path(path).write_bytes(base64.b64decode(data))
 
     def requested(self):
-        """Every URL that the page asked for, WebSockets included."""
-        sent = [each["request"]["url"] for each in self.told("Network.requestWillBeSent")]
-        return sent + [each["url"] for each in self.told("Network.webSocketCreated")]
+        """Every URL that the page requested, WebSockets included."""
+        sent = [each["request"]["url"] for each in self.seen("Network.requestWillBeSent")]
+        return sent + [each["url"] for each in self.seen("Network.webSocketCreated")]
 
     def errors(self):
-        """What the console shows as an error: what scripts throw and log, and what the browser complains of."""
-        thrown = [each["exceptionDetails"] for each in self.told("Runtime.exceptionThrown")]
-        logged = [each for each in self.told("Runtime.consoleAPICalled") if each["type"] in ("error", "warning")]
-        entries = [each["entry"] for each in self.told("Log.entryAdded")]
+        """The console's errors and warnings: exceptions, what scripts log, and the browser's own messages."""
+        thrown = [each["exceptionDetails"] for each in self.seen("Runtime.exceptionThrown")]
+        logged = [each for each in self.seen("Runtime.consoleAPICalled") if each["type"] in ("error", "warning")]
+        entries = [each["entry"] for each in self.seen("Log.entryAdded")]
         return thrown + logged + [each for each in entries if each["level"] in ("error", "warning")]
