@@ -28,7 +28,7 @@ def create_page_blueprint(
         "page", "app.page", static_folder="static", static_url_path="/static", template_folder="templates"
     )
 
-    @routes.get("/", provide_automatic_options=False)
+    @routes.get("/")
     def status_page() -> Response:
         content = page(watch.probe(waiting()), facts(), int(wall() * 1000), check_timeout)
         html = render_template("status_page.html", page=content)
