@@ -8,7 +8,7 @@ import contextlib
 import itertools
 import json
 import os
-import queue
+import shlex
 import shutil
 import signal
 import subprocess
@@ -24,23 +24,12 @@ from tests.requirement import need
 
 ANSWER_SECONDS = 20.0
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-OPTIONS = (
-    "--headless",
-    "--remote-debugging-port=0",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    # It must connect to the service and nothing else.
-    "--disable-quic",
-    "--no-first-run",
-    "--no-default-browser-check",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-extensions",
-    "--disable-default-apps",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)
+# It must connect to the service and nothing else.
+OPTIONS = shlex.split("""
+    --headless --remote-debugging-port=0 --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run
+    --no-default-browser-check --disable-background-networking --disable-component-update --disable-sync
+    --disable-extensions --disable-default-apps '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'
+""")
 
 
 class Chromium:
@@ -57,75 +46,41 @@ class Chromium:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self._ids = itertools.count(1)
-        self._lock = threading.Lock()  # guards _answers and _pages
-        self._answers = {}
-        self._pages = {}
         try:
             port, path = eventually(self._address, ANSWER_SECONDS)
-            self._connection = connect(
-                f"ws://127.0.0.1:{port}{path}", max_size=None, ping_interval=None, compression=None, proxy=None
-            )
-            self._socket = self._connection.__enter__()
+            self._host = f"ws://127.0.0.1:{port}"
+            self._tools = DevTools(f"{self._host}{path}")
         except BaseException:
             self._end()
             raise
-        self._reader = threading.Thread(target=self._read, name="chromium", daemon=True)
-        self._reader.start()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
-        self.close()
+        with contextlib.suppress(AssertionError, ConnectionClosed):
+            self._tools.send("Browser.close")
+        self._tools.close()
+        self._end()
 
     @contextlib.contextmanager
     def page(self, width=1280, height=900, scheme="light", scripts=True, timezone="UTC"):
         """A blank page. `scheme` is the colour scheme the reader prefers; without `scripts`, none run."""
-        context = self.send("Target.createBrowserContext", disposeOnDetach=True)["browserContextId"]
-        target = self.send("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
-        session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        page = Page(self, session)
-        with self._lock:
-            self._pages[session] = page
+        context = self._tools.send("Target.createBrowserContext")["browserContextId"]
+        target = self._tools.send("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         try:
-            for domain in ("Page", "Runtime", "Log", "Network"):
-                page.send(f"{domain}.enable")
-            page.send("Emulation.setFocusEmulationEnabled", enabled=True)
-            page.send("Emulation.setScrollbarsHidden", hidden=True)
-            page.resize(width, height)
-            page.send("Emulation.setTimezoneOverride", timezoneId=timezone)
-            page.send("Emulation.setScriptExecutionDisabled", value=not scripts)
-            page.prefer(scheme)
-            yield page
+            with contextlib.closing(Page(f"{self._host}/devtools/page/{target}")) as page:
+                for domain in ("Page", "Runtime", "Log", "Network"):
+                    page.send(f"{domain}.enable")
+                page.send("Emulation.setFocusEmulationEnabled", enabled=True)
+                page.send("Emulation.setScrollbarsHidden", hidden=True)
+                page.resize(width, height)
+                page.send("Emulation.setTimezoneOverride", timezoneId=timezone)
+                page.send("Emulation.setScriptExecutionDisabled", value=not scripts)
+                page.prefer(scheme)
+                yield page
         finally:
-            with self._lock:
-                del self._pages[session]
-            self.send("Target.disposeBrowserContext", browserContextId=context)
-
-    def send(self, method, session=None, **parameters):
-        """A command's result. Raises AssertionError with the browser's error."""
-        answered = self.post(method, session, **parameters).get(timeout=2 * ANSWER_SECONDS)
-        if "error" in answered:
-            raise AssertionError(f"{method}: {answered['error']}")
-        return answered["result"]
-
-    def post(self, method, session=None, **parameters):
-        """Send a command; its answer arrives in the queue returned."""
-        number = next(self._ids)
-        answer = queue.SimpleQueue()
-        with self._lock:
-            self._answers[number] = answer
-        message = {"id": number, "method": method, "params": parameters}
-        self._socket.send(json.dumps(message | ({"sessionId": session} if session else {})))
-        return answer
-
-    def close(self):
-        with contextlib.suppress(AssertionError, queue.Empty, ConnectionClosed):
-            self.send("Browser.close")
-        self._connection.__exit__(None, None, None)
-        self._reader.join(ANSWER_SECONDS)
-        self._end()
+            self._tools.send("Target.disposeBrowserContext", browserContextId=context)
 
     def _end(self):
         try:
@@ -143,63 +98,83 @@ class Chromium:
             return port, path
         return None
 
-    def _read(self):
-        with contextlib.suppress(ConnectionClosed):
-            for text in self._socket:
-                message = json.loads(text)
-                with self._lock:
-                    answer = self._answers.pop(message.get("id"), None)
-                    page = self._pages.get(message.get("sessionId"))
-                if answer:
-                    answer.put(message)
-                elif page:
-                    page.note(message["method"], message["params"])
 
+class DevTools:
+    """A connection to the browser or to one of its pages."""
 
-class Page:
-    """One tab. `events` holds every event it has sent: pairs of method and parameters."""
-
-    def __init__(self, browser, session):
-        self.events = []
-        self._browser, self._session = browser, session
-        self._password = None
-        self._changed = threading.Condition()  # guards events
+    def __init__(self, url):
+        self._numbers = itertools.count(1)
+        self._changed = threading.Condition()  # guards _answers and _events
+        self._answers = {}
+        self._events = []
+        self._connection = connect(url, max_size=None, ping_interval=None, compression=None, proxy=None)
+        self._socket = self._connection.__enter__()
+        self._reader = threading.Thread(target=self._read, name="chromium", daemon=True)
+        self._reader.start()
 
     def send(self, method, **parameters):
-        """A command's result."""
-        return self._browser.send(method, self._session, **parameters)
-
-    def note(self, method, parameters):
-        """Keep an event. Called by the reading thread, which must not wait for answers."""
+        """A command's result. Raises AssertionError with the browser's error."""
+        number = self.post(method, **parameters)
         with self._changed:
-            self.events.append((method, parameters))
-            self._changed.notify_all()
-        if method == "Fetch.requestPaused":
-            self._browser.post("Fetch.continueRequest", self._session, requestId=parameters["requestId"])
-        if method == "Fetch.authRequired":
-            entered = {"response": "ProvideCredentials", "username": "someone", "password": self._password}
-            self._browser.post(
-                "Fetch.continueWithAuth",
-                self._session,
-                requestId=parameters["requestId"],
-                authChallengeResponse=entered,
-            )
+            if not self._changed.wait_for(lambda: number in self._answers, 2 * ANSWER_SECONDS):
+                raise AssertionError(f"{method}: no answer")
+            answered = self._answers.pop(number)
+        if "error" in answered:
+            raise AssertionError(f"{method}: {answered['error']}")
+        return answered["result"]
 
-    def enter_when_asked(self, password):
-        """Fill every password dialog; each is an event `Fetch.authRequired`."""
-        self._password = password
-        self.send("Fetch.enable", handleAuthRequests=True)
+    def post(self, method, **parameters):
+        """Send a command without waiting for its answer, which arrives under the number returned."""
+        number = next(self._numbers)
+        self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        return number
+
+    def react(self, method, parameters):
+        """Called with each event by the reading thread, which must not wait for answers."""
 
     def seen(self, method):
         """The parameters of every event of that method."""
         with self._changed:
-            return [parameters for each, parameters in self.events if each == method]
+            return [parameters for each, parameters in self._events if each == method]
 
     def wait_for_event(self, method, count=1):
         """Wait until there have been `count` events of that method. Raises AssertionError."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self.seen(method)) >= count, ANSWER_SECONDS):
                 raise AssertionError(f"no {method}")
+
+    def close(self):
+        self._connection.__exit__(None, None, None)
+        self._reader.join(ANSWER_SECONDS)
+
+    def _read(self):
+        with contextlib.suppress(ConnectionClosed):
+            for text in self._socket:
+                message = json.loads(text)
+                with self._changed:
+                    if "id" in message:
+                        self._answers[message["id"]] = message
+                    else:
+                        self._events.append((message["method"], message["params"]))
+                    self._changed.notify_all()
+                if "id" not in message:
+                    self.react(message["method"], message["params"])
+
+
+class Page(DevTools):
+    """One tab."""
+
+    def react(self, method, parameters):
+        if method == "Fetch.requestPaused":
+            self.post("Fetch.continueRequest", requestId=parameters["requestId"])
+        if method == "Fetch.authRequired":
+            entered = {"response": "ProvideCredentials", "username": "someone", "password": self._password}
+            self.post("Fetch.continueWithAuth", requestId=parameters["requestId"], authChallengeResponse=entered)
+
+    def enter_when_asked(self, password):
+        """Fill every password dialog; each is an event `Fetch.authRequired`."""
+        self._password = password
+        self.send("Fetch.enable", handleAuthRequests=True)
 
     def goto(self, url):
         """Load `url`, and wait until it has loaded."""

@@ -3,7 +3,6 @@
 import mimetypes
 import re
 import unittest
-from html.parser import HTMLParser
 from pathlib import Path
 
 import app.page
@@ -16,19 +15,6 @@ NOW = 1795435200000
 STATIC = Path(app.page.__file__).parent / "static"
 FILES = sorted(path.name for path in STATIC.iterdir())
 WORST = [(60_000 * n, Reason.TIMEOUT if n % 2 else Reason.NO_PRIMARY) for n in range(50, 0, -1)]
-
-
-class Tags(HTMLParser):
-    """Every start tag of a page with its attributes, in `all`."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.all = []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.all.append((tag, dict(attrs)))
 
 
 def client(*periods, **identity):
@@ -64,18 +50,16 @@ class PageTest(unittest.TestCase):
         nasty = "<script>alert(1)</script>\"'&</script><!--"
         html = client(service=nasty, version=nasty).get("/").text
         self.assertEqual(html.count("alert(1)"), 3)  # title, name, version
-        self.assertEqual(
-            [attrs for tag, attrs in Tags(html).all if tag == "script"], [{"type": "module", "src": "static/page.js"}]
-        )
+        self.assertEqual(re.findall("<script[^>]*>", html), ['<script type="module" src="static/page.js">'])
 
     def test_the_page_needs_nothing_that_the_content_security_policy_forbids(self):
         """No inline style, script or handler, and no address of another host."""
-        for tag, attrs in Tags(client().get("/").text).all:
-            self.assertNotEqual(tag, "style")
-            for name, value in attrs.items():
-                self.assertFalse(name == "style" or name.startswith("on"), (tag, name))
-                if name in ("src", "href"):
-                    self.assertRegex(value, r"^[a-z]+(/[a-z.]+)?$")
+        html = client().get("/").text
+        self.assertNotRegex(html, r"<style|<[^>]* (style|on[a-z]+)=")
+        links = re.findall(r'(?:src|href)="([^"]*)"', html)
+        self.assertGreater(len(links), 4)
+        for link in links:
+            self.assertRegex(link, r"^[a-z]+(/[a-z.]+)?$")
 
     def test_page_and_files_require_the_token(self):
         client = create_app(Settings.load({"STATUS_TOKEN": "sesame"})).test_client()
