@@ -22,7 +22,8 @@ ALLOWED = {
     "app.startup": {"app.settings", "app.logs"},
     "app.runtime": {"app.health", "app.connections", "app.tally"},
     "app.metrics": {"app.health", "app.checks", "app.connections", "app.net", "app.tally"},
-    "app.web": {"app.web", "app.metrics", "app.health", "app.connections", "app.net"},
+    "app.page": {"app.page", "app.health", "app.net"},
+    "app.web": {"app.web", "app.page", "app.metrics", "app.health", "app.connections", "app.net"},
     "app.serving": {"app.serving", "app.runtime", "app.health", "app.connections"},
     "app.factory": {
         "app.settings",

@@ -1,18 +1,16 @@
-"""The status page at `/`, and the files that it is made of."""
+"""The status page at `/`, and its static files."""
 
+import mimetypes
 import time
 from collections.abc import Callable
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, abort, render_template, request
+from flask import Blueprint, Response, render_template
 
 from app.health.watch import HealthWatch
-from app.web.page import NAMES, page, reason_words
+from app.page.content import page
 from app.web.waiting import waiting
 
-STATIC = Path(__file__).parent / "static"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -21,30 +19,26 @@ def create_page_blueprint(
 ) -> Blueprint:
     """`/` and `/static/NAME`; GET and HEAD.
 
-    The page shows what `/health/details` tells, `facts` included. `check_timeout` is the deadline of a check in
-    seconds, which the page names. It refers to everything by relative URLs, so a proxy may put it under a prefix.
+    The page shows the same as `/health/details`, `facts` included. `check_timeout` is the deadline of a check in
+    seconds, which the page names. Every URL in it is relative, so that a proxy may put it under a prefix.
     """
-    routes = Blueprint("page", __name__, template_folder="templates")
-    words = reason_words(check_timeout)
-    # Read once: a file that is not here at the start is not served, whatever its name looks like.
-    files = {path.name: path.read_bytes() for path in STATIC.iterdir() if path.suffix in TYPES}
+    for suffix, kind in TYPES.items():
+        mimetypes.add_type(kind, suffix)  # the machine's own table may hold another type, or none
+    routes = Blueprint(
+        "page", "app.page", static_folder="static", static_url_path="/static", template_folder="templates"
+    )
 
-    @routes.get("/", provide_automatic_options=False)
+    @routes.get("/")
     def status_page() -> Response:
-        known = watch.probe(waiting())
-        details = {**known.health(int(wall() * 1000)), "checks": known.checks(), **facts()}
-        html = render_template("status_page.html", page=page(details, words), words={"names": NAMES, "reasons": words})
+        content = page(watch.probe(waiting()), facts(), int(wall() * 1000), check_timeout)
+        html = render_template("status_page.html", page=content)
         return Response(html, headers={"Cache-Control": "no-store"}, mimetype="text/html")
 
-    @routes.get("/static/<name>", provide_automatic_options=False)
-    def static_file(name: str) -> Response:
-        if name not in files:
-            abort(404)
-        response = Response(files[name], mimetype=TYPES[Path(name).suffix])
-        # Kept by the browser alone, and asked for again each time: a page never meets the script of another version.
-        response.headers["Cache-Control"] = "private, no-cache"
-        response.set_etag(sha256(files[name]).hexdigest()[:16])
-        response.make_conditional(request)
+    @routes.after_request
+    def keep_private(response: Response) -> Response:
+        """Have a file cached by the browser alone. It asks again each time, so a page never gets an outdated script."""
+        if response.cache_control.no_cache:
+            response.headers["Cache-Control"] = "private, no-cache"
         return response
 
     return routes

@@ -2,14 +2,14 @@
 
 import unittest
 
-from app.web.page_times import moment, span
+from app.page.times import Moment, span
 
 NOON = 1795435200000  # 2026-11-23 12:00:00 UTC
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
 
 
 class SpanTest(unittest.TestCase):
-    def test_it_has_at_most_two_units(self):
+    def test_a_span_has_at_most_two_units(self):
         for milliseconds, text in [
             (0, "0 s"),
             (999, "0 s"),
@@ -28,18 +28,18 @@ class SpanTest(unittest.TestCase):
             with self.subTest(milliseconds):
                 self.assertEqual(span(milliseconds), text)
 
-    def test_what_lies_ahead_is_now(self):
-        """Clocks are set back."""
+    def test_a_moment_ahead_of_the_clock_counts_as_now(self):
+        """A clock may be set back."""
         self.assertEqual(span(-5 * SECOND), "0 s")
 
 
 class MomentTest(unittest.TestCase):
-    def test_each_form(self):
-        at = NOON - 65 * SECOND - 7
-        for form, text in [("age", "1 min 5 s"), ("ago", "1 min 5 s ago"), ("clock", "11:58:54")]:
-            with self.subTest(form):
-                self.assertEqual(moment(at, NOON, form), ("2026-11-23T11:58:54.993Z", "2026-11-23 11:58:54 UTC", text))
+    def test_a_moment_has_an_age_a_time_of_day_and_a_form_for_programs(self):
+        moment = Moment(NOON - 65 * SECOND - 7, NOON)
+        self.assertEqual((moment.age, moment.ago, moment.clock), ("1 min 5 s", "1 min 5 s ago", "11:58:54"))
+        self.assertEqual(moment.machine, "2026-11-23T11:58:54.993+00:00")
+        self.assertEqual(moment.title, "2026-11-23 11:58:54 UTC")
 
     def test_the_time_of_another_day_has_its_date(self):
-        self.assertEqual(moment(NOON - 12 * HOUR, NOON, "clock").text, "00:00:00")
-        self.assertEqual(moment(NOON - 12 * HOUR - 1, NOON, "clock").text, "2026-11-22 23:59:59")
+        self.assertEqual(Moment(NOON - 12 * HOUR, NOON).clock, "00:00:00")
+        self.assertEqual(Moment(NOON - 12 * HOUR - 1, NOON).clock, "2026-11-22 23:59:59")

@@ -1,4 +1,4 @@
-"""The page's own routes over a state that the test makes up, so that it can be any, and stands still."""
+"""The page's routes over a state that the test makes up: it can be any state, and it stands still."""
 
 import random
 import threading
@@ -7,12 +7,10 @@ import time
 import werkzeug.serving
 from flask import Flask
 
-from app.health.answers import ProbeAnswers
 from app.health.record import Record
 from app.health.report import Identity, Report
 from app.net.reason import Reason
 from app.web import security_headers
-from app.web.health_routes import create_health_blueprint
 from app.web.page_routes import create_page_blueprint
 
 HOUR = 3600_000
@@ -32,7 +30,7 @@ def record(name, now, *periods, every=5000, latency=1.5):
     dice = random.Random(name)
     ends = [now - ago for ago, _ in periods[1:]] + [now]
     for (ago, reason), end in zip(periods, ends, strict=True):
-        # Of a long period only as many checks as are remembered, and the one that it began with.
+        # A long period has only as many checks as are remembered, and the one that it began with.
         begin = now - ago
         times = sorted({begin, *range(max(begin, end - 61 * every), end, every)})
         for at in times:
@@ -42,7 +40,10 @@ def record(name, now, *periods, every=5000, latency=1.5):
 
 
 class Stage:
-    """Serves `/`, its files and `/health/details` for the state in its attributes; a context manager."""
+    """Serves `/` and its files for the state in its attributes; a context manager.
+
+    Counts the times it is asked for `/`; while `answering` is cleared, each of them waits.
+    """
 
     def __init__(self, *records, now=None, service="server", version="1.0.0"):
         self.now = now or int(time.time() * 1000)
@@ -51,13 +52,13 @@ class Stage:
         self.upstreams = []
         self.inbound = {"open": 1, "cap": 96, "refused": 0}
         self.draining = False
-        self.uptime = 76 * HOUR
-        app = Flask("stage", static_folder=None)
-        answers = ProbeAnswers(503, (), list, lambda: self.draining)
-        app.register_blueprint(create_health_blueprint(self, answers, self.facts, self.wall))
-        app.register_blueprint(create_page_blueprint(self, self.facts, 5.0, self.wall))
-        security_headers.init_app(app)
-        self.app = app
+        self.started_at = self.now - 76 * HOUR
+        self.asked = 0
+        self.answering = threading.Event()
+        self.answering.set()
+        self.app = Flask("stage", static_folder=None)
+        self.app.register_blueprint(create_page_blueprint(self, self.facts, 5.0, self.wall))
+        security_headers.init_app(self.app)
 
     def __enter__(self):
         self._server = werkzeug.serving.make_server("127.0.0.1", 0, self.app, threaded=True, request_handler=Quiet)
@@ -67,14 +68,22 @@ class Stage:
         return self
 
     def __exit__(self, *error):
+        self.answering.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+    def become(self, other):
+        """Take on the state of another stage."""
+        for name in ("records", "identity", "upstreams", "draining"):
+            setattr(self, name, getattr(other, name))
 
     def wall(self):
         return (self.now + 0.5) / 1000  # seconds, which are cut to milliseconds again
 
     def probe(self, waiting=None):
+        self.asked += 1
+        self.answering.wait(60)
         return Report(self.identity, self.records)
 
     def facts(self):
@@ -83,12 +92,42 @@ class Stage:
             "connections": {
                 "by_state": {state: states.count(state) for state in STATES},
                 "outbound": [
-                    {"id": id, "state": state, "attempts": attempts, "since": self.now - ago}
-                    for id, state, attempts, ago in self.upstreams
+                    {"id": id, "state": state, "attempts": attempts, "since": since}
+                    for id, state, attempts, since in self.upstreams
                 ],
                 "inbound": self.inbound,
             },
-            "monitor": {"last_sweep": self.now, "sweeps": 3},
             "draining": self.draining,
-            "started_at": self.now - self.uptime,
+            "started_at": self.started_at,
         }
+
+
+def healthy(now):
+    return Stage(
+        record("ai_service", now, (192 * 60_000, None), latency=42),
+        record("mongodb", now, (30 * HOUR, None), (9 * HOUR, Reason.NO_PRIMARY), (8 * HOUR, None)),
+        now=now,
+    )
+
+
+def unhealthy(now):
+    """With everything else that a page can show: draining, upstreams, odd names, the longest lists."""
+    ai = [(76 * HOUR, None), (HOUR, Reason.HTTP_STATUS), (1800_000, None), (185_000, Reason.TIMEOUT)]
+    stage = Stage(
+        record("ai_service", now, *ai, latency=42),
+        record("mongodb", now, *((k * 60_000, Reason.REFUSED if k % 2 else None) for k in range(40, 0, -1))),
+        now=now,
+        service="<script>alert(1)</script>",
+        version="1" * 64,
+    )
+    stage.upstreams = [
+        ("orders", "connected", 0, now - 3 * HOUR),
+        ("billing-events", "reconnecting", 2, now - 12_000),
+        ("x" * 63, "failed", 5, now - HOUR),
+    ]
+    stage.draining = True
+    return stage
+
+
+def starting(now):
+    return Stage(Record("ai_service", now), Record("mongodb", now), now=now)

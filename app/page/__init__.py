@@ -1,0 +1,1 @@
+"""The status page: what it shows, its template and its static files. Flask is in `app.web.page_routes`."""

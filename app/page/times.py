@@ -1,0 +1,52 @@
+"""Times as the page shows them, in UTC. Pure. static/page.js writes them again in the reader's time zone."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+
+UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A point in time, `at`, seen from `now`; both in Unix milliseconds."""
+
+    at: int
+    now: int
+
+    @property
+    def machine(self) -> str:
+        """The `datetime` attribute of a `time` element."""
+        return _utc(self.at).isoformat(timespec="milliseconds")
+
+    @property
+    def title(self) -> str:
+        return f"{_utc(self.at):%Y-%m-%d %H:%M:%S} UTC"
+
+    @property
+    def age(self) -> str:
+        return span(self.now - self.at)
+
+    @property
+    def ago(self) -> str:
+        return f"{self.age} ago"
+
+    @property
+    def clock(self) -> str:
+        """The time of day, with its date unless that is today."""
+        at = _utc(self.at)
+        return f"{at:%H:%M:%S}" if at.date() == _utc(self.now).date() else f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+def span(milliseconds: float) -> str:
+    """A length of time in its two largest units: `5 s`, `3 min 5 s`, `2 h`, `4 d 3 h`. Never below zero."""
+    seconds = max(0, int(milliseconds // 1000))
+    for (size, unit), (smaller, smaller_unit) in pairwise(UNITS):
+        if seconds >= size:
+            rest = seconds % size // smaller
+            return f"{seconds // size} {unit} {rest} {smaller_unit}" if rest else f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _utc(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
