@@ -13,7 +13,8 @@ MOST_KINDS = 100  # every statement that logs is one; the bound is for a templat
 TEMPLATE_CHARACTERS = 200
 # All that these loggers and those below them log can be provoked by a client or by a peer.
 PROVOKED = (
-    "app.connections.inbound.",
+    "app.connections.client.",
+    "app.connections.websocket.",
     "app.logs.",  # a thread that a message of a peer has ended
     "app.serving.",
     "app.web.",

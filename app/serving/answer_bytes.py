@@ -1,4 +1,4 @@
-"""Answers as bytes, for where no WSGI application stands behind them: byte for byte what gunicorn would send."""
+"""Answers as bytes, where no WSGI application makes them: byte for byte what gunicorn would send."""
 
 import socket
 import time
@@ -7,16 +7,19 @@ from http import HTTPStatus
 from gunicorn import SERVER
 from gunicorn.util import http_date, write_nonblock
 
-from app.health.report import to_json
+from app import problem
 
 JSON = "application/json"
-PROBLEM = "application/problem+json"
+CRLF = "\r\n"
 
 
-def head(minor: int, status: int, close: bool, length: int, moment: float, content_type: str = JSON) -> bytes:
+def head(
+    minor: int, status: int, close: bool, length: int, varies: bool, *, moment: float, content_type: str = JSON
+) -> bytes:
     """A response's head, the empty line included.
 
-    `minor` is the last digit of the HTTP version, `length` that of the body, `moment` in Unix seconds.
+    `minor` is the last digit of the HTTP version, `length` that of the body; `varies`, whether the format
+    depends on the request's Accept header; `moment` is in Unix seconds.
     """
     return (
         f"HTTP/1.{minor} {status} {HTTPStatus(status).phrase.upper()}\r\n"
@@ -26,17 +29,17 @@ def head(minor: int, status: int, close: bool, length: int, moment: float, conte
         f"Content-Type: {content_type}\r\n"
         "Cache-Control: no-store\r\n"
         f"Content-Length: {length}\r\n"
+        f"{'Vary: Accept' + CRLF if varies else ''}"
         "\r\n"
     ).encode("ascii")
 
 
 def refusal(status: int) -> bytes:
     """A whole problem+json response, after which the connection is closed."""
-    title = HTTPStatus(status).phrase
-    body = to_json({"type": "about:blank", "title": title, "status": status})
-    return head(1, status, True, len(body), time.time(), PROBLEM) + body
+    body = problem.problem_json(status)
+    return head(1, status, True, len(body), False, moment=time.time(), content_type=problem.CONTENT_TYPE) + body
 
 
 def write_error(sock: socket.socket, status: int, _reason: str, _message: str) -> None:
-    """In place of gunicorn's: its own answers are HTML, and repeat what was wrong with the request."""
+    """Replaces gunicorn's, whose answers are HTML and repeat what was wrong with the request."""
     write_nonblock(sock, refusal(status))

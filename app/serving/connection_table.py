@@ -1,20 +1,24 @@
-"""The connections that no thread works on: each in one stage, and for how long it may be there."""
+"""The connections that no thread works on: each in one stage, with the time that it may spend there."""
 
+import math
 from collections import OrderedDict
+from collections.abc import Iterable
 from enum import Enum
 from typing import Generic, TypeVar
-
-NEVER = float("inf")
 
 Client = TypeVar("Client")
 
 
 class Stage(Enum):
-    """What a connection waits for."""
+    """What a connection waits for. A connection in an earlier one is missed less."""
 
-    HEAD = "the first or the next bytes of a request's head"
-    IDLE = "another request"
     CLOSING = "the peer's end, after ours"
+    NEW = "the first byte of its first request"
+    HEAD = "the rest of a request's head"
+    SENDING = "room for the rest of an answer"
+    IDLE = "another request"
+
+    __hash__ = object.__hash__  # Enum's own is Python code, and each probe would run it several times
 
 
 class ConnectionTable(Generic[Client]):
@@ -27,7 +31,7 @@ class ConnectionTable(Generic[Client]):
         self._limits = limits
         self._entered: dict[Stage, OrderedDict[Client, float]] = {stage: OrderedDict() for stage in Stage}
         self._stages: dict[Client, Stage] = {}
-        self._end = NEVER
+        self._end = math.inf
 
     def __len__(self) -> int:
         return len(self._stages)
@@ -35,20 +39,25 @@ class ConnectionTable(Generic[Client]):
     def stage_of(self, client: Client) -> Stage | None:
         return self._stages.get(client)
 
-    def put(self, client: Client, stage: Stage, now: float) -> None:
-        """Have a connection enter a stage (also the one it is in, anew), from wherever it was."""
+    def within(self, stage: Stage) -> Iterable[Client]:
+        """The connections in a stage, the one that entered it first at the beginning."""
+        return self._entered[stage]
+
+    def put(self, client: Client, stage: Stage, now: float) -> bool:
+        """Have a connection enter a stage, or the one that it is in anew; True if it was not in the table."""
         before = self._stages.get(client)
         entered = self._entered[stage]
         entered[client] = now
         if before is stage:
             entered.move_to_end(client)
-            return
+            return False
         if before is not None:
             del self._entered[before][client]
         self._stages[client] = stage
+        return before is None
 
     def take(self, client: Client) -> bool:
-        """Have a connection out of the table; False if it was not there."""
+        """Remove a connection from the table; False if it was not in it."""
         stage = self._stages.pop(client, None)
         if stage is None:
             return False
@@ -56,32 +65,32 @@ class ConnectionTable(Generic[Client]):
         return True
 
     def end_by(self, moment: float) -> None:
-        """From now on no connection may be here at `moment` or later."""
+        """From now on no connection may be here at `moment` or later, but for one that is being answered."""
         self._end = moment
 
     def ends_at(self) -> float:
-        """The moment at which the first connection reaches its limit (inf: there is none)."""
-        first = NEVER
+        """The moment at which the first connection reaches its limit; infinite if there is no connection."""
+        first = math.inf
         for stage, entered in self._entered.items():
             if entered:
                 since = next(iter(entered.values()))
-                first = min(first, self._end, since + self._limits[stage])
+                first = min(first, self._end_of(stage), since + self._limits[stage])
         return first
 
     def overdue(self, now: float) -> list[Client]:
         """The connections that have reached their limit."""
         late: list[Client] = []
         for stage, entered in self._entered.items():
-            since = now if now >= self._end else now - self._limits[stage]
+            since = now if now >= self._end_of(stage) else now - self._limits[stage]
             for client, moment in entered.items():
                 if moment > since:
                     break
                 late.append(client)
         return late
 
-    def longest(self) -> Client | None:
-        """The connection to close if one must: one that is closing already, else the one longest in its stage."""
-        firsts = {stage: next(iter(entered.items())) for stage, entered in self._entered.items() if entered}
-        if Stage.CLOSING in firsts:
-            return firsts[Stage.CLOSING][0]
-        return min(firsts.values(), key=lambda first: first[1])[0] if firsts else None
+    def expendable(self) -> Client | None:
+        """The connection to close if one must be: of the earliest stage, the one that entered it first."""
+        return next((next(iter(entered)) for entered in self._entered.values() if entered), None)
+
+    def _end_of(self, stage: Stage) -> float:
+        return math.inf if stage is Stage.SENDING else self._end

@@ -1,6 +1,7 @@
-"""What the service needs of gunicorn's configuration, wherever it was set, and of the descriptor limit."""
+"""What the service requires of gunicorn's configuration, wherever it was set, and of the machine."""
 
 import resource
+import tempfile
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
@@ -11,16 +12,16 @@ SPARE_CONNECTIONS = 100
 
 
 def complaints(cfg: Any, threads: int) -> list[str]:
-    """One line for each setting of gunicorn that the service cannot run with.
+    """One line for each setting of gunicorn with which the service cannot run.
 
-    `cfg` is gunicorn's Config, `threads` how many threads are needed.
+    `cfg` is gunicorn's Config, `threads` the number of threads that are needed.
     """
     tls = "must not be set: TLS belongs to the proxy in front"
     demands = [
         (
             "workers",
             cfg.workers == 1,
-            "must be 1: connections and the truth are kept in one process; for more capacity add replicas",
+            "must be 1: connections and results are kept in one process; for more capacity add replicas",
         ),
         ("preload_app", not cfg.preload_app, "must be off: threads do not survive a fork"),
         ("worker_class", issubclass(cfg.worker_class, ThreadWorker), "must be left to WORKER_CLASS: probe or gthread"),
@@ -41,12 +42,33 @@ def complaints(cfg: Any, threads: int) -> list[str]:
         ("proxy_protocol", cfg.proxy_protocol == "off", "must be off"),
         ("http_protocols", cfg.http_protocols == ["h1"], "must be h1"),
         ("http2_cleartext", cfg.http2_cleartext == "off", "must be off"),
+        (
+            "worker_tmp_dir",
+            _can_hold_files(cfg.worker_tmp_dir),
+            "must be a folder that can be written to; mount a tmpfs at /tmp or /dev/shm",
+        ),
     ]
     return [f"gunicorn's {name}: {demand}" for name, met, demand in demands if not met]
 
 
+def heartbeat_folder(memory: str = "/dev/shm") -> str | None:
+    """The folder of the worker's heartbeat file: in memory, where no disk delays it; None for the machine's default.
+
+    Some machines have no such folder, or one that is read-only or full.
+    """
+    return memory if _can_hold_files(memory) else None
+
+
+def _can_hold_files(folder: str | None) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
 def raise_descriptor_limit(needed: int) -> list[str]:
-    """Have `needed` descriptors allowed to this process, if its hard limit does; one line if it does not."""
+    """Raise this process's limit to `needed` descriptors; one line if its hard limit is lower."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if resource.RLIM_INFINITY in (soft, hard):
         hard = max(needed, soft)

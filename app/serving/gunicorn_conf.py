@@ -1,6 +1,6 @@
 """gunicorn's configuration, derived from the settings: `gunicorn --config python:app.serving.gunicorn_conf`.
 
-gunicorn takes the names in this module that are names of its settings; the functions are its hooks.
+gunicorn reads the names in this module that are names of its settings; the functions are its hooks.
 """
 
 import sys
@@ -9,8 +9,7 @@ from typing import Any
 from gunicorn import util
 
 from app.factory import runtime_of
-from app.serving import answer_bytes, final_config, leaving
-from app.serving.master_signals import ignore_signals
+from app.serving import answer_bytes, final_config, master, shutdown
 from app.startup import load_settings
 
 _settings = load_settings()
@@ -18,7 +17,7 @@ _probe = _settings.worker_class == "probe"
 wsgi_app = "app.wsgi:app"
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 worker_class = "app.serving.probe_worker.ProbeWorker" if _probe else "gthread"
-# A WebSocket holds its thread for as long as it lives: with this many, all of them cannot take the last one.
+# A WebSocket holds its thread for as long as it lives: with this many, all of them cannot hold the last one.
 threads = _settings.ws_max_connections + _settings.http_threads
 worker_connections = threads + 1000
 # Longer than proxies keep their idle connections (60 s is common), or they send requests into a closing one. On the
@@ -26,17 +25,16 @@ worker_connections = threads + 1000
 keepalive = 75 if _probe else 2
 # The application starts threads and a MongoClient, which do not survive a fork.
 preload_app = False
-# The master gives a worker this long after SIGTERM before it kills it.
+# The master kills a worker this long after SIGTERM.
 graceful_timeout = int(_settings.drain_seconds + _settings.shutdown_timeout_seconds) + 2
-# No header changes path or scheme, whoever sends it; that anybody may saves parsing the peer's address each time.
+# No header changes path or scheme, wherever it comes from; that any peer may send them saves parsing its address.
 secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
 forwarded_allow_ips = "*"
 http_parser = "python"
 # By default gunicorn opens a control socket under $HOME, and a thread for it.
 control_socket_disable = True
-# The worker's heartbeat is a file: in memory, and writable where the root is read-only.
-worker_tmp_dir = "/dev/shm"
+worker_tmp_dir = final_config.heartbeat_folder()
 logger_class = "app.serving.gunicorn_log.PropagatingLogger"
 
 
@@ -44,13 +42,9 @@ def nworkers_changed(server: Any, new_value: int, old_value: int | None) -> None
     """First of all hooks: gunicorn's configuration is final, and nothing is preloaded yet."""
     if old_value is not None:
         return
-    # Each WebSocket has a second descriptor of its socket, and each upstream one.
-    needed = (
-        server.cfg.worker_connections
-        + _settings.ws_max_connections
-        + len(_settings.ws_upstreams)
-        + final_config.OTHER_DESCRIPTORS
-    )
+    # Beside the socket that gunicorn counts, a WebSocket has three: a socket of its own and a pipe. So has an upstream.
+    websockets = _settings.ws_max_connections + len(_settings.ws_upstreams)
+    needed = server.cfg.worker_connections + 3 * websockets + final_config.OTHER_DESCRIPTORS
     complaints = final_config.complaints(server.cfg, threads) or final_config.raise_descriptor_limit(needed)
     if complaints:
         print("\n".join(complaints), file=sys.stderr)
@@ -58,32 +52,32 @@ def nworkers_changed(server: Any, new_value: int, old_value: int | None) -> None
 
 
 def on_starting(server: Any) -> None:
-    """The master is about to take signals."""
-    ignore_signals(server)
+    """The master is about to handle signals and to start its worker."""
+    master.prepare(server)
 
 
 def post_worker_init(worker: Any) -> None:
-    """The application is there, the worker's loop is about to start."""
+    """The application is loaded, the worker's loop is about to start."""
     util.write_error = answer_bytes.write_error
-    worker.leaving = leaving.Leaving(
+    worker.shutdown = shutdown.Shutdown(
         worker, runtime_of(worker.wsgi), _settings.drain_seconds, _settings.shutdown_timeout_seconds
     )
-    worker.leaving.prepare()
+    worker.shutdown.prepare()
 
 
 def pre_request(worker: Any, req: Any) -> None:
     """A request has been parsed and is about to be answered.
 
-    With a body it is the last on its connection: nothing here reads bodies, and gunicorn drains an unread one
-    after the answer, holding a thread for up to 5 s, and answers a second time where the body is malformed.
+    With a body it is the last on its connection: nothing here reads bodies. gunicorn drains an unread one after the
+    answer, holding a thread for up to 5 s, and answers a second time if it is malformed.
     """
     if runtime_of(worker.wsgi).draining or getattr(req.body.reader, "length", True):
         req.force_close()
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """The worker's loop has ended. The master calls this too, for a worker that ended without its knowledge."""
-    if hasattr(worker, "leaving"):
+    """The worker's loop has ended. The master calls this too, for a worker whose end it has not noticed."""
+    if hasattr(worker, "shutdown"):
         error = sys.exc_info()[1]
         status = error.code if isinstance(error, SystemExit) else 1
-        worker.leaving.ended(status if isinstance(status, int) else 0)
+        worker.shutdown.ended(status if isinstance(status, int) else 0)

@@ -1,19 +1,18 @@
-"""The lane: probes answered by the worker's loop itself, from the current report, without a pool thread.
+"""The lane: probes that the worker's loop itself answers, from the current report, without a pool thread.
 
 The answers are the blueprint's, header for header.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
-from app.health.answers import LIVE, ProbeAnswers
+from app.health.answers import HEALTH, LIVE, ProbeAnswers
 from app.health.report import Report
 from app.health.watch import HealthWatch, Waits
 from app.serving import answer_bytes
-from app.serving.request_head import ProbeRequest
-
-NEVER = float("inf")
+from app.serving.request_head import ProbeRequest, recognise
 
 Client = TypeVar("Client")
 
@@ -42,41 +41,47 @@ class Lane(Generic[Client]):
         self._draining = draining
         self._wall = wall
         self._parked: list[Parked[Client]] = []
-        # Heads rendered in this second: with the next, their Date is wrong.
-        self._heads: dict[tuple[int, int, bool, int], bytes] = {}
+        self.wakes_at = math.inf
+        """The moment at which the first wait is over; infinite if no probe waits."""
+        # Heads rendered in this second: in the next one their Date is wrong.
+        self._heads: dict[tuple[int, int, bool, int, bool], bytes] = {}
         self._second = 0
 
     def __len__(self) -> int:
         return len(self._parked)
 
-    @property
-    def wakes_at(self) -> float:
-        """The moment at which the first wait is over."""
-        return min((parked.until for parked in self._parked), default=NEVER)
+    def recognise(self, data: bytes | bytearray) -> ProbeRequest | None:
+        """The probe that `data` is, exactly and with nothing behind it; None if it is anything else."""
+        request = recognise(data)
+        return request if request is not None and request.path in self._answers.routes else None
 
     def closes(self, request: ProbeRequest) -> bool:
         """Whether the connection is closed after the answer."""
         return not request.keep_alive or self._draining()
 
     def answer(self, client: Client, request: ProbeRequest) -> bytes | None:
-        """The answer to a probe; None if it has to wait: `over` gives the client back then."""
-        if request.path == LIVE:
+        """The answer to a probe; None if it has to wait: `over` yields it later."""
+        if self._answers.routes[request.path] == LIVE:
             return self._rendered(request, None)
         report, waits = self._watch.ask()
         if not waits:
             return self._rendered(request, report)
         until = max(wait.until for _, wait in waits)
-        self._parked.append(Parked(client, request, waits, until))
+        self._park(Parked(client, request, waits, until))
         return None
 
     def over(self, now: float) -> Iterator[tuple[Client, ProbeRequest, bytes]]:
         """The parked probes whose wait is over, with their answers."""
-        parked, self._parked = self._parked, []
+        parked, self._parked, self.wakes_at = self._parked, [], math.inf
         for each in parked:
             if now >= each.until or self._watch.arrived(each.waits):
                 yield each.client, each.request, self._rendered(each.request, self._watch.current())
             else:
-                self._parked.append(each)
+                self._park(each)
+
+    def _park(self, parked: Parked[Client]) -> None:
+        self._parked.append(parked)
+        self.wakes_at = min(self.wakes_at, parked.until)
 
     def _rendered(self, request: ProbeRequest, report: Report | None) -> bytes:
         moment = self._wall()
@@ -84,8 +89,9 @@ class Lane(Generic[Client]):
         if int(moment) != self._second:
             self._second = int(moment)
             self._heads.clear()
-        which = request.minor, answer.status, self.closes(request), len(answer.body)
+        varies = self._answers.routes[request.path] == HEALTH  # in its format
+        which = request.minor, answer.status, self.closes(request), len(answer.body), varies
         head = self._heads.get(which)
         if head is None:
-            head = self._heads[which] = answer_bytes.head(*which, moment)
+            head = self._heads[which] = answer_bytes.head(*which, moment=moment)
         return head if request.head_only else head + answer.body

@@ -1,24 +1,22 @@
-"""JSON responses, the one form in which the service answers programs."""
-
-from http import HTTPStatus
-from typing import Any
+"""Responses that no cache may store."""
 
 from flask import Response
 
-from app.health.report import to_json
+from app import problem as problems
 
 HEADERS = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
-PROBLEM_TYPE = "application/problem+json"
 
 
 def json_response(status: int, body: bytes) -> Response:
-    """A response with a JSON body, which no cache may store."""
+    """A response with a JSON body."""
     return Response(body, status, list(HEADERS))
 
 
-def problem(status: int, title: str | None = None, **members: Any) -> Response:
+def response(status: int, body: bytes, content_type: str) -> Response:
+    """A response with a body of another type."""
+    return Response(body, status, {"Cache-Control": "no-store"}, content_type=content_type)
+
+
+def problem(status: int, title: str | None = None) -> Response:
     """An error as in RFC 9457; its title is the status code's own phrase if none is given."""
-    body = {"type": "about:blank", "title": title or HTTPStatus(status).phrase, "status": status}
-    response = json_response(status, to_json(body | members))
-    response.content_type = PROBLEM_TYPE
-    return response
+    return response(status, problems.problem_json(status, title), problems.CONTENT_TYPE)

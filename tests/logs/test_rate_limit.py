@@ -65,7 +65,7 @@ class RateLimitTest(unittest.TestCase):
     def test_changes_of_state_settings_starts_and_stops_are_never_limited(self):
         for logger, message in (
             ("app.health.state_log", "%s disconnected: %s"),
-            ("app.connections.outbound", "upstream %s lost"),
+            ("app.connections.upstream", "upstream %s lost"),
             ("app.wsgi", "settings: %s"),
             ("app.runtime", "stopped"),
             ("app.website", "of another package"),
@@ -78,7 +78,8 @@ class RateLimitTest(unittest.TestCase):
 
     def test_what_strangers_can_provoke_is_limited(self):
         for logger in (
-            "app.connections.inbound",
+            "app.connections.client",
+            "app.connections.websocket",
             "app.web.error_handlers",
             "app.web.panic_guard",
             "app.serving.probe_worker",

@@ -6,14 +6,13 @@ import threading
 import unittest
 
 from tests.peers.ai_service import FaultyAiService, Mode
-from tests.peers.service import eventually
-from tests.serving.served import Served
+from tests.peers.service import OddService, eventually
 
 INVALID = b"GET / HTTP/1.1\r\n" + b"\x80" * 8000 + b"\r\n\r\n"
 PROVOKED = 30
 
 
-class Unread(Served):
+class Unread(OddService):
     """The service, of whose log the test reads nothing until `reading` is set."""
 
     def __init__(self, **settings):

@@ -1,8 +1,9 @@
+import math
 import unittest
 
-from app.serving.connection_table import NEVER, ConnectionTable, Stage
+from app.serving.connection_table import ConnectionTable, Stage
 
-LIMITS = {Stage.HEAD: 10.0, Stage.IDLE: 75.0, Stage.CLOSING: 2.0}
+LIMITS = {Stage.CLOSING: 2.0, Stage.NEW: 10.0, Stage.HEAD: 10.0, Stage.SENDING: 10.0, Stage.IDLE: 75.0}
 
 
 class TestConnectionTable(unittest.TestCase):
@@ -12,51 +13,55 @@ class TestConnectionTable(unittest.TestCase):
     def test_a_connection_is_in_one_stage_at_a_time(self):
         self.table.put("a", Stage.HEAD, 0)
         self.table.put("a", Stage.IDLE, 1)
-        self.assertEqual((1, Stage.IDLE), (len(self.table), self.table.stage_of("a")))
+        self.assertEqual((len(self.table), self.table.stage_of("a")), (1, Stage.IDLE))
+        self.assertEqual((list(self.table.within(Stage.HEAD)), list(self.table.within(Stage.IDLE))), ([], ["a"]))
 
-    def test_what_is_taken_out_is_gone(self):
+    def test_a_connection_that_is_taken_out_is_gone(self):
         self.table.put("a", Stage.HEAD, 0)
         self.assertTrue(self.table.take("a"))
         self.assertFalse(self.table.take("a"))
-        self.assertEqual((0, None, NEVER), (len(self.table), self.table.stage_of("a"), self.table.ends_at()))
+        self.assertEqual((len(self.table), self.table.stage_of("a"), self.table.ends_at()), (0, None, math.inf))
 
     def test_the_first_of_all_limits_is_the_next_end(self):
         self.table.put("idle", Stage.IDLE, 0)
-        self.assertEqual(75, self.table.ends_at())
+        self.assertEqual(self.table.ends_at(), 75)
         self.table.put("head", Stage.HEAD, 60)
-        self.assertEqual(70, self.table.ends_at())
+        self.assertEqual(self.table.ends_at(), 70)
         self.table.put("closing", Stage.CLOSING, 67)
-        self.assertEqual(69, self.table.ends_at())
+        self.assertEqual(self.table.ends_at(), 69)
 
-    def test_overdue_is_who_has_reached_the_limit_of_its_stage(self):
+    def test_a_connection_is_overdue_at_the_limit_of_its_stage(self):
         self.table.put("first", Stage.HEAD, 0)
         self.table.put("second", Stage.HEAD, 5)
         self.table.put("idle", Stage.IDLE, 0)
         self.table.put("closing", Stage.CLOSING, 8)
-        self.assertEqual([], self.table.overdue(9.9))
-        self.assertEqual(["first", "closing"], self.table.overdue(10))
+        self.assertEqual(self.table.overdue(9.9), [])
+        self.assertEqual(set(self.table.overdue(10)), {"first", "closing"})
 
     def test_entering_a_stage_anew_begins_its_time_anew(self):
         self.table.put("a", Stage.IDLE, 0)
         self.table.put("b", Stage.IDLE, 1)
         self.table.put("a", Stage.IDLE, 2)
-        self.assertEqual(["b"], self.table.overdue(76))
-        self.assertEqual(76, self.table.ends_at())
+        self.assertEqual(self.table.overdue(76), ["b"])
+        self.assertEqual(self.table.ends_at(), 76)
 
-    def test_an_end_ends_all_limits_that_are_later(self):
-        self.table.put("idle", Stage.IDLE, 0)
-        self.table.put("head", Stage.HEAD, 0)
+    def test_an_end_ends_all_limits_that_are_later_but_no_answer(self):
+        for stage in (Stage.IDLE, Stage.HEAD, Stage.SENDING):
+            self.table.put(stage, stage, 9)
         self.table.end_by(11)
-        self.assertEqual(10, self.table.ends_at())
-        self.assertEqual(["head"], self.table.overdue(10))
-        self.assertEqual({"head", "idle"}, set(self.table.overdue(11)))
+        self.assertEqual(self.table.ends_at(), 11)
+        self.assertEqual(set(self.table.overdue(11)), {Stage.IDLE, Stage.HEAD})
+        self.assertEqual(set(self.table.overdue(19)), {Stage.IDLE, Stage.HEAD, Stage.SENDING})
 
-    def test_one_that_is_closing_can_best_be_done_without_else_the_one_that_waits_longest(self):
-        self.assertIsNone(self.table.longest())
-        self.table.put("idle", Stage.IDLE, 3)
-        self.table.put("head", Stage.HEAD, 2)
-        self.assertEqual("head", self.table.longest())
-        self.table.put("head", Stage.HEAD, 4)
-        self.assertEqual("idle", self.table.longest())
-        self.table.put("closing", Stage.CLOSING, 9)
-        self.assertEqual("closing", self.table.longest())
+    def test_the_most_expendable_is_the_first_of_the_earliest_stage(self):
+        self.assertIsNone(self.table.expendable())
+        expected = []
+        for number, stage in enumerate((Stage.IDLE, Stage.SENDING, Stage.HEAD, Stage.NEW, Stage.CLOSING)):
+            for name in ("second", "first"):
+                self.table.put((stage, name), stage, number)
+            self.table.put((stage, "second"), stage, number + 0.5)
+            expected = [(stage, "first"), (stage, "second"), *expected]
+        while client := self.table.expendable():
+            self.assertEqual(client, expected.pop(0))
+            self.table.take(client)
+        self.assertEqual(expected, [])

@@ -6,16 +6,15 @@ import time
 import unittest
 
 from tests.peers.ai_service import Mode
-from tests.peers.service import eventually
-from tests.serving.served import ServedTest, read_all, read_response
+from tests.peers.service import OddServiceTest, eventually, read_all, read_response
 
 PROBES = ("/health", "/health/live", "/health/ready")
-# A field that changes no answer, and keeps the request out of the lane.
+# A field that changes no answer, but keeps the request out of the lane.
 ORDINARY = "Content-Type: text/plain\r\n"
 
 
 class HttpContract:
-    """What holds on every worker class."""
+    """Holds on every worker class."""
 
     settings = {"READINESS_REQUIRES": "ai_service", "CHECK_MAX_AGE_SECONDS": "0.1", "PROBE_WAIT_SECONDS": "0.25"}
 
@@ -31,30 +30,30 @@ class HttpContract:
         before = int(time.time() * 1000)
         status, headers, body = self.service.get("/health")
         answer = json.loads(body)
-        self.assertEqual(["status", "timestamp", "version", "service", "dependencies"], list(answer))
-        self.assertEqual({"ai_service": "connected", "mongodb": "connected"}, answer["dependencies"])
+        self.assertEqual(list(answer), ["status", "timestamp", "version", "service", "dependencies"])
+        self.assertEqual(answer["dependencies"], {"ai_service": "connected", "mongodb": "connected"})
         self.assertTrue(before <= answer["timestamp"] <= time.time() * 1000)
         self.assertEqual(200, status)
-        self.assertEqual(("application/json", "no-store"), (headers["content-type"], headers["cache-control"]))
+        self.assertEqual((headers["content-type"], headers["cache-control"]), ("application/json", "no-store"))
 
-    def test_a_lost_dependency_is_told_by_status_code_and_by_name(self):
+    def test_a_lost_dependency_is_reported_by_status_code_and_by_name(self):
         self.be_unhealthy()
         status, _, body = self.service.get("/health")
-        self.assertEqual((503, "disconnected"), (status, json.loads(body)["dependencies"]["ai_service"]))
+        self.assertEqual((status, json.loads(body)["dependencies"]["ai_service"]), (503, "disconnected"))
         status, _, body = self.service.get("/health/ready")
-        self.assertEqual((503, {"status": "not ready", "missing": ["ai_service"]}), (status, json.loads(body)))
-        self.assertEqual(200, self.service.get("/health/live")[0])
+        self.assertEqual((status, json.loads(body)), (503, {"status": "not ready", "missing": ["ai_service"]}))
+        self.assertEqual(self.service.get("/health/live")[0], 200)
 
     def test_a_lone_probe_gets_a_fresh_answer(self):
         self.service.get("/health")
         checked = self.service.json("/health/details")["checks"]["ai_service"]["checked_at"]
         eventually(lambda: time.time() * 1000 > checked + 500)
         asked = int(time.time() * 1000)
-        self.assertEqual("healthy", self.service.json("/health")["status"])
+        self.assertEqual(self.service.json("/health")["status"], "healthy")
         self.assertGreaterEqual(self.service.json("/health/details")["checks"]["ai_service"]["checked_at"], asked - 1)
         self.assertLess(checked, asked)
 
-    def test_each_way_of_asking_gets_the_same_answer_header_for_header(self):
+    def test_the_lane_and_the_blueprint_give_the_same_answers_header_for_header(self):
         for make in (lambda: None, self.be_unhealthy):
             make()
             for method, path, minor, connection in itertools.product(
@@ -69,7 +68,7 @@ class HttpContract:
                         self.assertLess(abs(date.timestamp() - time.time()), 3)
 
     def ask(self, request):
-        """All that comes back; where the connection is kept, one answer, and the next works on it."""
+        """Everything that comes back; on a connection that is kept, one answer, and the next request works too."""
         with self.service.connect() as sock:
             sock.sendall(request.encode())
             if b"keep-alive" in (answer := sock.recv(65536)).partition(b"\r\n\r\n")[0]:
@@ -91,8 +90,8 @@ class HttpContract:
         last = "GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
         received = self.service.send((requests + last).encode())
         self.assertEqual(
-            [b"200 OK", b"404 NOT FOUND", b"200 OK", b"200 OK", b"200 OK"],
             re.findall(rb"HTTP/1.1 ([^\r]*)\r\n", received),
+            [b"200 OK", b"404 NOT FOUND", b"200 OK", b"200 OK", b"200 OK"],
         )
 
     def test_errors_are_problem_json_and_a_crash_ends_nothing_but_its_request(self):
@@ -103,9 +102,9 @@ class HttpContract:
         ):
             with self.subTest(path):
                 got, headers, body = self.service.get(path)
-                self.assertEqual((status, "application/problem+json"), (got, headers["content-type"]))
-                self.assertEqual({"type": "about:blank", "title": title, "status": status}, json.loads(body))
-        self.assertEqual(405, self.service.get("/health", "POST")[0])
+                self.assertEqual((got, headers["content-type"]), (status, "application/problem+json"))
+                self.assertEqual(json.loads(body), {"type": "about:blank", "title": title, "status": status})
+        self.assertEqual(self.service.get("/health", "POST")[0], 405)
         self.assertEqual(worker, self.service.worker_pid)
 
     def test_a_request_with_a_body_is_the_last_on_its_connection(self):
@@ -113,13 +112,13 @@ class HttpContract:
         self.assertIn(b"\r\nConnection: close\r\n", answer)
         self.assertIn(b'{"status":"alive"}', answer)
 
-    def test_a_wish_for_fresh_news_is_heard(self):
+    def test_a_request_for_fresh_checks_gets_them(self):
         asked = int(time.time() * 1000)
-        self.assertEqual(200, self.service.get("/health", Cache_Control="no-cache")[0])
+        self.assertEqual(self.service.get("/health", Cache_Control="no-cache")[0], 200)
         self.assertGreaterEqual(self.service.json("/health/details")["checks"]["ai_service"]["checked_at"], asked - 1)
 
 
-class TestOnTheProbeWorker(HttpContract, ServedTest):
+class TestOnTheProbeWorker(HttpContract, OddServiceTest):
     """The contract, on the probe worker."""
 
     def test_an_idle_connection_is_kept_and_a_silent_one_holds_no_thread(self):
@@ -133,7 +132,7 @@ class TestOnTheProbeWorker(HttpContract, ServedTest):
             self.assertIn(b"200 OK", read_response(idle)[0])
 
 
-class TestOnGthread(HttpContract, ServedTest):
+class TestOnGthread(HttpContract, OddServiceTest):
     """The contract, on gunicorn's own threaded worker."""
 
     worker_class = "gthread"

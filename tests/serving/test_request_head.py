@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.serving.request_head import LARGEST_PROBE, MOST_FIELDS, ProbeRequest, decidable, recognise
 
 PEER = ("192.0.2.1", 40000)
-PROXY = ("127.0.0.1", 40000)  # whom gunicorn trusts by default
+PROXY = ("127.0.0.1", 40000)  # gunicorn trusts it by default
 
 METHODS = [b"GET", b"HEAD", b"POST", b"get", b"G"]
 PATHS = [
@@ -98,7 +98,7 @@ def heads(draw):
 
 
 class Finite(Unreader):
-    """Gives its bytes once, and fails whoever wants more than there is."""
+    """Yields its bytes once, and fails a parser that asks for more."""
 
     def __init__(self, data):
         super().__init__()
@@ -107,7 +107,7 @@ class Finite(Unreader):
     def chunk(self, size_hint=None):
         data, self._data = self._data, None
         if data is None:
-            raise AssertionError("the parser waits for more")
+            raise AssertionError("the parser waits for another byte")
         return data
 
 
@@ -131,9 +131,9 @@ class TestRecognise(unittest.TestCase):
             ): ProbeRequest("/health/ready", False, 1, True),
         }.items():
             with self.subTest(data):
-                self.assertEqual(request, recognise(data))
+                self.assertEqual(recognise(data), request)
 
-    def test_whatever_is_in_doubt_is_no_probe(self):
+    def test_a_request_in_doubt_is_not_a_probe(self):
         host = "Host: a"
         for data in (
             b"",
@@ -166,8 +166,10 @@ class TestRecognise(unittest.TestCase):
             head(host, ": z"),
             head(host, line="POST /health HTTP/1.1"),
             head(host, line="GET /health?x HTTP/1.1"),
-            head(host, line="GET /health/ HTTP/1.1"),
-            head(host, line="GET /health/details HTTP/1.1"),
+            head(host, line="GET /health?a HTTP/1.1"),
+            head(host, line="GET /Health HTTP/1.1"),
+            head(host, "Accept: text/plain"),
+            head(host, "Accept: application/health+json"),
             head(host, line="GET /health HTTP/2.0"),
             head(host, line="GET  /health HTTP/1.1"),
             head(host, line="GET http://a/health HTTP/1.1"),
@@ -181,22 +183,22 @@ class TestRecognise(unittest.TestCase):
     @settings(max_examples=120, deadline=None, database=None)
     @given(heads(), st.sampled_from([PEER, PROXY]))
     @example(head("Host: a"), PROXY)
-    def test_what_the_lane_answers_gunicorn_reads_as_that_same_request(self, data, peer):
+    def test_gunicorn_reads_what_the_lane_answers_as_the_same_request(self, data, peer):
         asked = recognise(data)
         if asked is None:
             return
         unreader = IterUnreader([data])
         read = Request(Config(), unreader, peer)
         self.assertEqual(
-            (asked.path, "HEAD" if asked.head_only else "GET", (1, asked.minor), not asked.keep_alive, "", b"", b""),
             (read.uri, read.method, read.version, read.should_close(), read.query, read.body.read(), unreader.read()),
+            (asked.path, "HEAD" if asked.head_only else "GET", (1, asked.minor), not asked.keep_alive, "", b"", b""),
         )
         self.assertFalse(read._expected_100_continue)
-        self.assertEqual("http", read.scheme)
+        self.assertEqual(read.scheme, "http")
 
 
 class TestDecidable(unittest.TestCase):
-    def test_a_whole_head_and_what_can_become_none(self):
+    def test_a_whole_head_and_bytes_that_cannot_become_one_are_decidable(self):
         for data in (
             head("Host: a"),
             b"GET /health\r\n",
@@ -210,7 +212,7 @@ class TestDecidable(unittest.TestCase):
             with self.subTest(data):
                 self.assertTrue(decidable(data))
 
-    def test_what_may_still_become_a_head(self):
+    def test_bytes_that_may_still_become_a_head_are_not_decidable(self):
         for data in (
             b"",
             b"G",
@@ -228,10 +230,24 @@ class TestDecidable(unittest.TestCase):
     @given(heads())
     @example(b"\r\n\r\n")
     @example(b"GET /health\r\n")
-    def test_the_parser_takes_or_refuses_it_without_a_byte_more(self, data):
+    def test_the_parser_accepts_or_refuses_it_without_another_byte(self, data):
         if not decidable(data):
             return
         try:
             Request(Config(), Finite(data), PEER)
         except ParseException:
             pass
+
+    @settings(max_examples=200, deadline=None, database=None)
+    @given(heads(), st.lists(st.integers(0, 120), max_size=6))
+    @example(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", list(range(1, 30)))
+    @example(b"\r\nGET /health\r\n", list(range(1, 17)))
+    @example(b"GET / HTTP/1.1\r\nHost: a\rb\nc", list(range(1, 29)))
+    def test_a_head_in_parts_is_decidable_as_soon_as_it_is_as_a_whole(self, data, cuts):
+        judged = 0
+        for cut in [*sorted(cut for cut in cuts if cut < len(data)), len(data)]:
+            expected = decidable(data[:cut])
+            self.assertEqual(decidable(bytearray(data[:cut]), judged), expected)
+            if expected:
+                return
+            judged = cut

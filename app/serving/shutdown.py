@@ -1,7 +1,7 @@
-"""Taking the worker out of service, in the order of politeness: readiness, sockets, listener, requests.
+"""Shutting the worker down, in the order of politeness: readiness, sockets, listener, requests.
 
-gunicorn has no hook for SIGTERM in a worker, and its own way keeps the listener open while nobody accepts, waits
-out its whole timeout for an open WebSocket, and joins a stuck thread for as long as it is stuck.
+gunicorn has no hook for SIGTERM in a worker. By itself it keeps the listener open while nothing accepts, waits out its
+whole timeout for an open WebSocket, and joins a stuck thread for as long as it is stuck.
 """
 
 import logging
@@ -20,22 +20,22 @@ from gunicorn.workers import gthread
 from app.runtime import Runtime
 
 LOOK_SECONDS = 0.25
-# In a hurry, the process is gone within a second: the sockets get so long to take their close frames, the loop to
-# end, and the parts to stop.
+# In a hurry, the process is gone within a second: the sockets have so long to send their close frames, the loop to end,
+# and the parts to stop.
 HURRIED_SOCKETS_SECONDS = 0.3
 HURRIED_LOOP_SECONDS = 0.15
 STOP_SECONDS = 0.3
-# An ordinary exit of the main thread gets so long; pymongo alone would wait a second for its threads.
+# An ordinary exit of the main thread has so long; pymongo alone would wait a second for its threads.
 EXIT_SECONDS = 0.1
-# For a request that a client may be sending just now on a connection kept alive. gunicorn's own 2 s are too long
-# where everything has been answered with `Connection: close` for a while.
+# For a request that a client may be sending just now on a connection kept alive. gunicorn's own 2 s are too long where
+# everything has been answered with `Connection: close` for a while.
 LINGER_SECONDS = 0.3
 
 log = logging.getLogger(__name__)
 
 
 class Order(Enum):
-    """What the thread that leaves is told."""
+    """What the shutdown thread is ordered to do, and why."""
 
     DRAIN = "SIGTERM"
     QUIT = "SIGINT or SIGQUIT"
@@ -43,8 +43,8 @@ class Order(Enum):
     ENDED = "the worker's loop has ended"
 
 
-class Leaving:
-    """Waits in a thread of its own for the order to leave, and carries it out.
+class Shutdown:
+    """Waits in a thread of its own for the order to shut down, and carries it out.
 
     Signal handlers only put the order into a queue: they run between any two instructions of the main thread, which
     may hold any lock. The thread ends the process if the main thread has not done so in time.
@@ -65,19 +65,19 @@ class Leaving:
         self._exit_process = exit_process or end_process
         self._status = 0
         self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self.run, name="leaving", daemon=True)
+        self._thread = threading.Thread(target=self.run, name="shutdown", daemon=True)
 
     def prepare(self) -> None:
-        """Start the thread and take the signals; in the worker's main thread, once gunicorn has set its own."""
+        """Start the thread and take over the signals; in the worker's main thread, once gunicorn has set its own."""
         gthread.STOP_KEEPALIVE_LINGER = LINGER_SECONDS
         self._thread.start()
         for number, order in ((signal.SIGTERM, Order.DRAIN), (signal.SIGINT, Order.QUIT), (signal.SIGQUIT, Order.QUIT)):
             signal.signal(number, lambda *_, order=order: self.order(order))
         for number in (signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU):
-            signal.signal(number, signal.SIG_IGN)  # the master tells that they are ignored
+            signal.signal(number, signal.SIG_IGN)  # the master logs that they are ignored
 
     def order(self, order: Order) -> None:
-        """Have the worker leave. Once it has begun to, QUIT alone changes something: it is hurried."""
+        """Have the worker shut down. Once it has begun to, only QUIT changes something: it hurries."""
         self._orders.put(order)
 
     def ended(self, status: int) -> None:
@@ -87,15 +87,15 @@ class Leaving:
         self._orders.put(Order.ENDED)
 
     def run(self) -> None:
-        """Wait for an order, leave, and end the process: an ordinary exit would wait for threads that are stuck."""
+        """Wait for an order, shut down, and end the process: an ordinary exit would wait for threads that are stuck."""
         order = self._first_order()
-        come = order if order is Order.ENDED else self._leave(order)
+        come = order if order is Order.ENDED else self._shut_down(order)
         if come is Order.ENDED:
             time.sleep(EXIT_SECONDS)
         self._exit_process(self._status)
 
-    def _leave(self, order: Order) -> Order | None:
-        """Go through the steps of leaving; ENDED if the main thread has come to its end meanwhile."""
+    def _shut_down(self, order: Order) -> Order | None:
+        """Go through all steps; ENDED if the main thread has reached its end meanwhile."""
         within(STOP_SECONDS, self._runtime.begin_drain)
         hurried = order is Order.QUIT
         if order is Order.DRAIN:
@@ -117,12 +117,12 @@ class Leaving:
             try:
                 return self._orders.get(timeout=LOOK_SECONDS)
             except queue.Empty:
-                # No hook tells of the last of its requests (max_requests), a reload, or the master's death.
+                # No hook is called after the last of its requests (max_requests), a reload, or the master's death.
                 if not self._worker.alive or os.getppid() != self._worker.ppid:
                     return Order.STOPPED
 
     def _wait(self, seconds: float, *orders: Order) -> Order | None:
-        """The first of these that comes within so many seconds. Any other changes nothing."""
+        """The first of these that arrives within so many seconds. Any other changes nothing."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             try:
@@ -141,7 +141,7 @@ def end_process(status: int) -> None:
 
 
 def stop_serving(worker: Any) -> None:
-    """On the loop: take the connections that are made already, refuse all others, and have the loop end."""
+    """On the loop: accept the connections that are made already, refuse all others, and have the loop end."""
     for listener in worker.sockets:
         waiting = select.poll()
         waiting.register(listener, select.POLLIN)
@@ -152,17 +152,28 @@ def stop_serving(worker: Any) -> None:
     worker.alive = False
     worker.set_accept_enabled(False)
     for listener in worker.sockets:
-        # gunicorn would keep it open to the end: who connects now would not be refused, but wait in vain.
+        # gunicorn would keep it open to the end: new connections would not be refused, but wait in vain.
         listener.close()
-    for conn in worker.pending_conns:  # connections on which no byte has come: on the stock worker only
+    for conn in worker.pending_conns:  # connections on which no byte has arrived: on the stock worker only
         conn.timeout = min(conn.timeout, time.monotonic() + LINGER_SECONDS)
 
 
-def within(seconds: float, action: Callable[[], None]) -> None:
-    """Run `action` in a thread, and go on without it after `seconds`; what it raises goes to the log only.
+def within(seconds: float, step: Callable[[], None]) -> None:
+    """Take a step in a thread, and go on without it after `seconds`; in this one where no other can be had.
 
-    Whatever a step of leaving does, the next one comes.
+    What it raises is only logged: whatever a step does, the next one follows.
     """
-    thread = threading.Thread(target=action, name=f"leaving-{action.__name__}", daemon=True)
-    thread.start()
-    thread.join(seconds)
+    thread = threading.Thread(target=_take, args=(step,), name=f"shutdown-{step.__name__}", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        _take(step)
+    else:
+        thread.join(seconds)
+
+
+def _take(step: Callable[[], None]) -> None:
+    try:
+        step()
+    except BaseException:
+        log.exception("shutting down: %s failed", step.__name__)
