@@ -1,135 +1,133 @@
 """MongoDB is connected when its primary answers a `ping`, through one long-lived client."""
 
-import re
-import socket
-import ssl
-from typing import Any
+from collections.abc import Callable
 
-import dns.exception
-import pymongo
-from bson.errors import BSONError
-from pymongo import MongoClient
-from pymongo.errors import (
-    AutoReconnect,
-    ExecutionTimeout,
-    NetworkTimeout,
-    NotPrimaryError,
-    OperationFailure,
-    ProtocolError,
-    ServerSelectionTimeoutError,
-    WaitQueueTimeoutError,
-)
-from pymongo.read_preferences import ReadPreference
+from pymongo.errors import AutoReconnect
 
-from app.checks.check import Check, CheckFailed
+from app.checks.check import Check, CheckConfig, CheckFailed
+from app.checks.mongodb_client import GuardedClient
+from app.checks.mongodb_reason import MOST_TELLING, certificate_alert, driver_cause
+from app.net.clock import clock as default_clock
 from app.net.deadline import Deadline
-from app.net.reason import Reason
+from app.net.reason import Cause, Reason
+from app.net.resolver import Resolver
 
 # The driver looks at its clock every 0.5 s while it waits for a server, and asks a server anew no more often:
 # what it knows of one may be that old, and after the loss of a connection it asks twice.
 SELECTION_SECONDS = 0.4
 AFTER_LOSS_SECONDS = 0.9
-TIMEOUTS = (NetworkTimeout, ExecutionTimeout, ServerSelectionTimeoutError, WaitQueueTimeoutError)
-# AuthenticationFailed, Unauthorized, UserNotFound, and Atlas' own
-AUTH_CODES = frozenset({18, 13, 11, 8000})
+LIFETIME_SECONDS = 10.0
+"""How long a client may fail: it remembers elections, host names and errors that may no longer hold."""
 
 
 class MongoDbCheck(Check):
-    """Pings the primary; with `directConnection=true` in `uri`, the named server, whatever its role.
+    """Pings the primary, or a server of the `readPreference` in `uri`; with `directConnection=true`, the named server.
 
-    The client is made inside the first check that can make it: with `mongodb+srv` its constructor resolves
-    names, and its threads do not survive a fork.
+    The client is made inside the first check that can make it (its threads do not survive a fork), kept, and made
+    anew from `uri` when it has failed for LIFETIME_SECONDS.
     """
 
-    def __init__(self, name: str, uri: str, timeout: float = 5.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        uri: str,
+        timeout: float,
+        resolver: Resolver,
+        clock: Callable[[], float] = default_clock,
+        ca_bundle: str | None = None,
+    ) -> None:
         super().__init__(name)
-        self.timeout = timeout
         self._uri = uri
-        self._client: MongoClient[dict[str, Any]] | None = None
+        self._timeout = timeout
+        self._resolver = resolver
+        self._clock = clock
+        self._ca_bundle = ca_bundle
+        self._client: GuardedClient | None = None
+        self._failing_since: float | None = None
 
     def run(self, deadline: Deadline) -> None:
+        """See Check."""
+        if self._client is not None and self._outlived(self._client):
+            self.close()
         if self._client is None:
-            self._client = self._make_client()
-        self._select(self._client, deadline, SELECTION_SECONDS)
+            self._client = GuardedClient(self._uri, self._timeout, deadline, self._clock, self._ca_bundle)
+        client = self._client
         try:
-            self._ping(self._client, deadline)
+            self._ask(client, deadline)
+        except Exception as error:
+            if self._failing_since is None:
+                self._failing_since = self._clock()
+            client.must_dial = True
+            explained = self._explained(error, client, deadline)
+            if client.complaint is not None or not client.servers():
+                self.close()  # the driver no longer asks any server
+            if explained is error:
+                raise
+            raise explained from error
+        self._failing_since = None
+
+    def _outlived(self, client: GuardedClient) -> bool:
+        since = self._failing_since
+        return client.worn_out() or (since is not None and self._clock() - since >= LIFETIME_SECONDS)
+
+    def _ask(self, client: GuardedClient, deadline: Deadline) -> None:
+        self._select(client, deadline, SELECTION_SECONDS)
+        try:
+            self._ping(client, deadline)
         except AutoReconnect as error:
             # A connection kept from the last check may have been closed, or its server be no primary now.
-            if isinstance(error, TIMEOUTS):
+            if self.cause(error).reason is Reason.TIMEOUT:
                 raise
+            client.must_dial = True
         else:
             return
-        self._select(self._client, deadline, AFTER_LOSS_SECONDS)
-        self._ping(self._client, deadline)
+        self._select(client, deadline, AFTER_LOSS_SECONDS)
+        self._ping(client, deadline)
 
-    def _make_client(self) -> MongoClient[dict[str, Any]]:
-        milliseconds = int(self.timeout * 1000)
-        return MongoClient(
-            self._uri,
-            connect=True,
-            connectTimeoutMS=milliseconds,
-            socketTimeoutMS=milliseconds,
-            serverSelectionTimeoutMS=milliseconds,
-        )
-
-    def _ping(self, client: MongoClient[dict[str, Any]], deadline: Deadline) -> None:
-        # The driver's own deadline spans the whole operation, drips of single bytes included.
-        with pymongo.timeout(deadline.remaining()):
-            client.admin.command("ping", read_preference=ReadPreference.PRIMARY)
-
-    def _select(self, client: MongoClient[dict[str, Any]], deadline: Deadline, patience: float) -> None:
+    def _select(self, client: GuardedClient, deadline: Deadline, patience: float) -> None:
         """Wait for a server to ping, but no longer than `patience` once it is known why there is none."""
-        while True:
-            with pymongo.timeout(min(patience, deadline.remaining())):
-                try:
-                    _ = client.is_primary  # the property waits for a server that is one
-                    return
-                except ServerSelectionTimeoutError:
-                    servers = client.topology_description.server_descriptions().values()
+        while not client.select(min(patience, deadline.remaining())):
+            servers = client.servers()
             if any(not server.is_server_type_known and not server.error for server in servers):
                 continue  # one is still being asked: it may be the primary
-            if not servers:
-                # Its one seed once said that it was not of the set: the driver has dropped it, for good.
-                self._client = None
-                client.close()
             if not servers or any(server.is_server_type_known for server in servers):
-                raise CheckFailed(Reason.NO_PRIMARY, "no server of the replica set is primary")
-            error = next(server.error for server in servers if server.error)
-            raise error from _cause_in_text(error)
+                raise CheckFailed(Reason.NO_PRIMARY, client.wanted)
+            errors = [server.error for server in servers if server.error]
+            raise min(errors, key=lambda error: MOST_TELLING.index(self.cause(error).reason))
+
+    def _ping(self, client: GuardedClient, deadline: Deadline) -> None:
+        if client.must_dial:
+            client.must_dial = False
+            # The driver looks names up in this thread, where nothing can interrupt it.
+            for server in client.selectable():
+                host, port = server.address
+                if not host.endswith(".sock"):
+                    self._resolver.resolve(host, port or 0, deadline)
+        client.ping(deadline.remaining())
+
+    def _explained(self, error: Exception, client: GuardedClient, deadline: Deadline) -> Exception:
+        """`error`, or what is known to be behind it."""
+        if client.complaint is not None:
+            return CheckFailed(Reason.PROTOCOL, client.complaint)
+        if client.options.get("tls") and self.cause(error).reason is Reason.CLOSED:
+            ended = [each for each in client.servers() if each.error and self.cause(each.error).reason is Reason.CLOSED]
+            for server in ended[:1]:
+                alert = certificate_alert(server.address, client.options, deadline, self._resolver)
+                if alert is not None:
+                    return CheckFailed(Reason.TLS, "the peer refused our certificate, or its absence")
+        return error
 
     def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
+        """See Check."""
+        client, self._client, self._failing_since = self._client, None, None
+        if client is not None:
+            client.close()
 
-    def reason_of(self, cause: BaseException) -> Reason | None:
-        match cause:
-            case OperationFailure(code=code) if code in AUTH_CODES:
-                return Reason.AUTH
-            case NotPrimaryError():
-                return Reason.NO_PRIMARY
-            case dns.exception.DNSException():
-                return Reason.DNS
-            case ProtocolError() | BSONError():
-                return Reason.PROTOCOL
-        if isinstance(cause, TIMEOUTS):
-            return Reason.TIMEOUT
-        return super().reason_of(cause)
-
-    def reason(self, error: BaseException) -> Reason:
-        reason = super().reason(error)
-        if reason is Reason.ERROR and isinstance(error, AutoReconnect):
-            return Reason.CLOSED  # the driver's word for a connection lost, where it knows no more
-        return reason
+    def cause_of(self, error: BaseException) -> Cause | None:
+        """See Check."""
+        return super().cause_of(error) or driver_cause(error)
 
 
-def _cause_in_text(error: Exception) -> Exception | None:
-    """What an error of the driver's monitor was caused by: it strips causes off, only the text tells."""
-    text = str(error)
-    if "EOF occurred in violation of protocol" in text:
-        return ssl.SSLEOFError(text)
-    if "[SSL: " in text:
-        return ssl.SSLError(text)
-    if (number := re.search(r"\[Errno (-?\d+)\]", text)) is None:
-        return None
-    code = int(number[1])
-    return socket.gaierror(code, text) if code < 0 else OSError(code, text)
+def create(config: CheckConfig) -> Check:
+    """The check of a `mongodb` or `mongodb+srv` URL."""
+    return MongoDbCheck(config.name, config.url, config.timeout, config.resolver, ca_bundle=config.ca_bundle)

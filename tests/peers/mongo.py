@@ -1,4 +1,4 @@
-"""MongoDB: a real server of its wire protocol as a process, and a scripted one for what that cannot show."""
+"""MongoDB: a server of its wire protocol as a process, and a scripted one for what that cannot show."""
 
 import contextlib
 import enum
@@ -19,7 +19,8 @@ from tests.peers.tcp_server import DEADLINE, TcpServer, reserve_port
 from tests.requirement import need
 
 NX = Path(sys.executable).with_name("nx-27017")
-OP_REPLY, OP_QUERY, OP_MSG = 1, 2004, 2013
+OP_MSG = 2013
+MORE_TO_COME, EXHAUST_ALLOWED = 1 << 1, 1 << 16
 START_SECONDS = 15.0
 
 
@@ -28,14 +29,17 @@ def free_port():
         return listener.getsockname()[1]
 
 
-class Nx27017:
-    """nx-27017 as a process on a port of its own; a context manager. It can be killed, stopped and started again."""
+class MongoProcess:
+    """A server of MongoDB's protocol as a process on its own port, with a folder of its own; a context manager.
+
+    It can be killed, suspended and started again. Subclasses have a `command`.
+    """
 
     def __init__(self):
-        need(NX.exists(), f"{NX.name}, from tests/requirements.txt")
         self._reserved = reserve_port()
         self.port = self._reserved.getsockname()[1]
         self._folder = tempfile.TemporaryDirectory()
+        self.folder = Path(self._folder.name)
         self._process = None
         try:
             self.start()
@@ -54,31 +58,22 @@ class Nx27017:
         self._folder.cleanup()
         self._reserved.close()
 
+    def command(self):
+        raise NotImplementedError
+
     @property
     def uri(self):
         return f"mongodb://127.0.0.1:{self.port}"
 
     def start(self):
-        """Start it and wait until it takes connections."""
-        folder = self._folder.name
-        command = [
-            str(NX),
-            "--db",
-            "memory",
-            "--port",
-            str(self.port),
-            "--pid-file",
-            f"{folder}/pid",
-            "--log-file",
-            f"{folder}/log",
-        ]
-        Path(folder, "pid").unlink(missing_ok=True)
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        """Start it and wait until it accepts connections."""
+        with open(self.folder / "output", "wb") as output:
+            self._process = subprocess.Popen(self.command(), stdout=output, stderr=output)
         end = time.monotonic() + START_SECONDS
         pause = threading.Event()
         while not self._listens():
             if time.monotonic() > end or self._process.poll() is not None:
-                raise AssertionError("nx-27017 did not start")
+                raise AssertionError(f"it did not start: {(self.folder / 'output').read_text()}")
             pause.wait(0.02)
 
     def _listens(self):
@@ -94,12 +89,25 @@ class Nx27017:
             self._process = None
 
     def stop(self):
-        """SIGSTOP: it is there, and says nothing."""
+        """SIGSTOP: connections are accepted, and nothing is answered."""
         os.kill(self._process.pid, signal.SIGSTOP)
 
     def go_on(self):
         """SIGCONT."""
         os.kill(self._process.pid, signal.SIGCONT)
+
+
+class Nx27017(MongoProcess):
+    """nx-27017, which starts fast, and has neither authentication nor TLS."""
+
+    def __init__(self):
+        need(NX.exists(), f"{NX.name}, from tests/requirements.txt")
+        super().__init__()
+
+    def command(self):
+        pid, log = self.folder / "pid", self.folder / "log"
+        pid.unlink(missing_ok=True)
+        return [NX, "--db", "memory", "--port", str(self.port), "--pid-file", pid, "--log-file", log]
 
 
 class Script(enum.Enum):
@@ -109,9 +117,10 @@ class Script(enum.Enum):
     PRIMARY = "the primary of a replica set"
     SECONDARY = "a secondary of a replica set without a primary"
     AUTH = "refuses the credentials"
+    FLOOD = "pushes `hello` without end"
     MUTE_PING = "answers the handshake, then nothing"
     DRIP_PING = "answers the handshake, then byte by byte"
-    NOT_PRIMARY = "says that it is no primary when it is pinged"
+    NOT_PRIMARY = "answers a ping with `not primary`"
     MUTE = "nothing"
     DRIP = "an answer byte by byte, from the start"
     CLOSE = "the end, without a word"
@@ -119,96 +128,141 @@ class Script(enum.Enum):
 
 
 class ScriptedMongo(TcpServer):
-    """Speaks just enough of the wire protocol (OP_QUERY and OP_MSG) to play `script`, which may be changed."""
+    """Speaks enough of the wire protocol (OP_MSG) to play `script`, which may be changed.
 
-    def __init__(self, script=Script.HEALTHY):
-        self.script = script
+    `facts` are fields of `hello` that replace those of the script. As MongoDB 4.4 does, it has sessions, and pushes
+    `hello` to monitors: after a change at once, otherwise as often as they ask for. With `streams=False` it is older,
+    and its monitors have to poll.
+    """
+
+    def __init__(self, script=Script.HEALTHY, streams=True, **facts):
         self.commands = []
+        self.pushes = 0
+        self._script, self._facts, self._streams = script, facts, streams
+        self._version = {"processId": bson.ObjectId(), "counter": bson.Int64(0)}
         super().__init__()
 
     @property
+    def script(self):
+        return self._script
+
+    @script.setter
+    def script(self, script):
+        self.play(script, **self._facts)
+
+    def play(self, script, **facts):
+        """From now on; monitors are told if `hello` differs."""
+        with self.changed:
+            before = self._hello()
+            self._script, self._facts = script, facts
+            if self._hello() != before:
+                self._version = {**self._version, "counter": bson.Int64(self._version["counter"] + 1)}
+            self.changed.notify_all()
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    @property
     def uri(self):
-        credentials = "someone:hunter2@" if self.script is Script.AUTH else ""
-        options = "/?replicaSet=rs" if self.script in (Script.PRIMARY, Script.SECONDARY) else "/"
-        return f"mongodb://{credentials}127.0.0.1:{self.port}{options}"
+        user = "someone:hunter2@" if self.script is Script.AUTH else ""
+        options = {
+            Script.AUTH: "authMechanism=PLAIN",
+            Script.PRIMARY: "replicaSet=rs",
+            Script.SECONDARY: "replicaSet=rs",
+        }
+        return f"mongodb://{user}{self.address}/?{options.get(self.script, '')}"
+
+    def drop_connections(self):
+        super().drop_connections()
+        with self.changed:
+            self.changed.notify_all()  # to those that wait to push
 
     def serve(self, sock):
         while (message := self._read(sock)) is not None:
-            request, command = message
+            number, exhaust, command = message
             name = next(iter(command))
             with self.changed:
                 self.commands.append(name)
                 self.changed.notify_all()
-            script = self.script
-            if script is Script.CLOSE:
-                return
-            if script is Script.GARBAGE:
-                sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 4)
-                return
-            if script is Script.MUTE or (script is Script.MUTE_PING and name == "ping"):
-                self.ignore(sock)
-                return
-            reply = self._encode(request, self._reply(script, name))
-            if script is Script.DRIP or (script is Script.DRIP_PING and name == "ping"):
-                for byte in reply[:-1] * 1000:
-                    if self.ended.wait(0.05):
-                        return
-                    sock.sendall(bytes([byte]))
-            sock.sendall(reply)
+            version = command.get("topologyVersion")
+            more = exhaust and version is not None
+            while True:
+                if version is not None and self.script is not Script.FLOOD:
+                    seconds = command["maxAwaitTimeMS"] / 1000
+                    self.wait_for(lambda seen=version: self._version != seen or self.gone(sock), seconds)
+                version = self._version
+                if not self._send(sock, name, self.script, number, MORE_TO_COME * more):
+                    return
+                if not more:
+                    break
+                with self.changed:
+                    self.pushes += 1
+                    self.changed.notify_all()
+
+    def _send(self, sock, name, script, number, flags):
+        """Do what the script has for one command; false if that ends the connection."""
+        if script is Script.CLOSE:
+            return False
+        if script is Script.GARBAGE:
+            sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 4)
+            return False
+        if script is Script.MUTE or (script is Script.MUTE_PING and name == "ping"):
+            self.ignore(sock)
+            return False
+        body = struct.pack("<IB", flags, 0) + bson.encode(self._reply(script, name))
+        reply = struct.pack("<iiii", 16 + len(body), 1, number, OP_MSG) + body
+        if script is Script.DRIP or (script is Script.DRIP_PING and name == "ping"):
+            for byte in reply[:-1] * 1000:
+                if self.ended.wait(0.05):
+                    return False
+                sock.sendall(bytes([byte]))
+        sock.sendall(reply)
+        return True
 
     def _reply(self, script, name):
         if name.lower() in ("hello", "ismaster"):
-            return self._hello(script)
+            return self._hello()
         if script is Script.AUTH and name.startswith("sasl"):
             return {"ok": 0, "errmsg": "Authentication failed.", "code": 18, "codeName": "AuthenticationFailed"}
         if script is Script.NOT_PRIMARY and name == "ping":
             return {"ok": 0, "errmsg": "not primary", "code": 10107, "codeName": "NotWritablePrimary"}
         return {"ok": 1}
 
-    def _hello(self, script):
+    def _hello(self):
+        primary = self._script is not Script.SECONDARY
         hello = {
             "helloOk": True,
-            "ismaster": True,
-            "isWritablePrimary": True,
+            "ismaster": primary,
+            "isWritablePrimary": primary,
             "maxBsonObjectSize": 16777216,
             "maxMessageSizeBytes": 48000000,
             "maxWriteBatchSize": 100000,
             "minWireVersion": 0,
             "maxWireVersion": 21,
+            "logicalSessionTimeoutMinutes": 30,
             "readOnly": False,
             "ok": 1.0,
         }
-        if script is Script.AUTH:
-            hello["saslSupportedMechs"] = ["SCRAM-SHA-256"]
-        if script in (Script.PRIMARY, Script.SECONDARY):
-            me = f"127.0.0.1:{self.port}"
-            hello |= {"setName": "rs", "hosts": [me], "me": me, "setVersion": 1}
-        if script is Script.SECONDARY:
-            hello |= {"ismaster": False, "isWritablePrimary": False, "secondary": True}
-        return hello
+        if self._streams:
+            hello["topologyVersion"] = self._version
+        if self._script in (Script.PRIMARY, Script.SECONDARY):
+            hello |= {"setName": "rs", "hosts": [self.address], "me": self.address, "setVersion": 1}
+            hello["secondary"] = not primary
+        return hello | self._facts
 
     @staticmethod
     def _read(sock):
-        """The request's id and operation, and its command; None at the end."""
+        """A request's number, whether it may be answered more than once, and its command; None at the end."""
         head = _exactly(sock, 16)
         if head is None:
             return None
-        length, request, _, operation = struct.unpack("<iiii", head)
+        length, number, _, _ = struct.unpack("<iiii", head)
         body = _exactly(sock, length - 16)
         if body is None:
             return None
-        document = body[body.index(b"\x00", 4) + 9 :] if operation == OP_QUERY else body[5:]
-        size = struct.unpack("<i", document[:4])[0]
-        return (request, operation), bson.decode(document[:size])
-
-    @staticmethod
-    def _encode(request, reply):
-        (number, operation), document = request, bson.encode(reply)
-        if operation == OP_QUERY:
-            body, code = struct.pack("<iqii", 8, 0, 0, 1) + document, OP_REPLY
-        else:
-            body, code = struct.pack("<iB", 0, 0) + document, OP_MSG
-        return struct.pack("<iiii", 16 + len(body), 1, number, code) + body
+        flags, _, size = struct.unpack("<IBi", body[:9])
+        return number, bool(flags & EXHAUST_ALLOWED), bson.decode(body[5 : 5 + size])
 
 
 def _exactly(sock, size):

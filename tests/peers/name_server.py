@@ -20,7 +20,7 @@ from tests.requirement import need
 ROOT = Path(__file__).parents[2]
 # A name server's port is 53, so each run of the tests has an address of its own.
 ADDRESS = f"127.53.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
-SECONDS = 1
+SECONDS = 4
 """How long a program waits for an answer before its look-up fails."""
 IN_A_ROOM_OF_ITS_OWN = 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"'
 
