@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from app.connections.connection import Connection
 from app.connections.monitor import Monitor
 from app.connections.registry import Registry
+from app.connections.upstream import Upstream
 from app.health.watch import HealthWatch
 from app.tally import Tally
 
@@ -30,7 +30,7 @@ class Runtime:
         watch: HealthWatch,
         registry: Registry,
         monitor: Monitor,
-        upstreams: Iterable[Connection] = (),
+        upstreams: Iterable[Upstream] = (),
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.watch = watch
@@ -48,7 +48,7 @@ class Runtime:
 
     @property
     def draining(self) -> bool:
-        """Whether the service is leaving."""
+        """Whether the service is shutting down."""
         return self._draining.is_set()
 
     def on_drain(self, listener: Callable[[], None]) -> None:
@@ -56,12 +56,12 @@ class Runtime:
         self._on_drain.append(listener)
 
     def ailing_threads(self) -> list[str]:
-        """Names of own threads that no longer do their work."""
+        """Names of the service's own threads that no longer do their work."""
         late = ["monitor"] if self._started and self.monitor.overdue() else []
         return self.watch.ailing_threads() + late
 
     def facts(self) -> dict[str, Any]:
-        """What the details tell beside the checks; times in Unix milliseconds."""
+        """The details beside the checks; times in Unix milliseconds."""
         return {
             "connections": self.registry.facts(),
             "monitor": self.monitor.facts(),
@@ -78,10 +78,11 @@ class Runtime:
         self.watch.start()
         for upstream in self._upstreams:
             self.registry.add(upstream.id, upstream)
+            upstream.start()
         self.monitor.start()
 
     def begin_drain(self) -> None:
-        """From now on readiness says `draining`, and nobody waits for a check of his own."""
+        """From now on readiness is `draining`, and no request waits for a fresh check."""
         if self._draining.is_set():
             return
         self._draining.set()
@@ -90,7 +91,7 @@ class Runtime:
             listener()
 
     def close_sockets(self) -> None:
-        """Tell every WebSocket that we are going away, and take no more. About a second at most."""
+        """Close every WebSocket with 1001, and accept no more. About a second at most."""
         self.registry.close_all(GOING_AWAY)
 
     def stop(self) -> None:

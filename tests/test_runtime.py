@@ -7,7 +7,7 @@ from app.runtime import Runtime
 
 
 class Part:
-    """Stands for the watch, the registry or the monitor: notes every call under its own name."""
+    """Stands for the watch, the registry, the monitor or an upstream: notes every call under its own name."""
 
     ailing = ()
     late = False
@@ -26,6 +26,13 @@ class Part:
     def facts(self):
         return {"of": self._name}
 
+    @property
+    def id(self):
+        return self._name
+
+    def __str__(self):
+        return f"<{self._name}>"
+
     def __getattr__(self, method):
         def call(*arguments):
             self._calls.append(" ".join([self._name, method, *map(str, arguments)]))
@@ -34,16 +41,8 @@ class Part:
         return call
 
 
-class Upstream:
-    def __init__(self, identity):
-        self.id = identity
-
-    def __str__(self):
-        return f"<{self.id}>"
-
-
-START = ["watch start", "registry add a <a>", "registry add b <b>", "monitor start"]
-DRAIN = ["watch release", "draining told"]
+START = ["watch start", "registry add a <a>", "a start", "registry add b <b>", "b start", "monitor start"]
+DRAIN = ["watch release", "listener called"]
 CLOSE = ["registry close_all 1001"]
 STOP = ["monitor stop", "watch stop"]
 
@@ -52,12 +51,11 @@ class RuntimeTest(unittest.TestCase):
     def setUp(self):
         self.calls = []
         self.watch, self.registry, self.monitor = (Part(name, self.calls) for name in ("watch", "registry", "monitor"))
-        self.runtime = Runtime(
-            self.watch, self.registry, self.monitor, [Upstream("a"), Upstream("b")], lambda: 1795464000.5
-        )
-        self.runtime.on_drain(lambda: self.calls.append("draining told"))
+        upstreams = [Part(name, self.calls) for name in "ab"]
+        self.runtime = Runtime(self.watch, self.registry, self.monitor, upstreams, lambda: 1795464000.5)
+        self.runtime.on_drain(lambda: self.calls.append("listener called"))
 
-    def test_what_is_made_does_nothing_until_it_is_started(self):
+    def test_nothing_runs_before_it_is_started(self):
         self.assertEqual(self.calls, [])
         self.runtime.start()
         self.assertEqual(self.calls, START)
@@ -73,14 +71,14 @@ class RuntimeTest(unittest.TestCase):
         self.assertEqual([entry.getMessage() for entry in logged.records], ["stopped"])
         self.assertEqual(self.calls, START + DRAIN + CLOSE + CLOSE + STOP)
 
-    def test_to_stop_at_once_drains_and_closes_first(self):
+    def test_stopping_at_once_drains_and_closes_first(self):
         self.runtime.start()
         with self.assertLogs("app.runtime"):
             self.runtime.stop()
         self.assertEqual(self.calls, START + DRAIN + CLOSE + STOP)
         self.assertTrue(self.runtime.draining)
 
-    def test_whoever_is_told_of_the_drain_sees_it_already(self):
+    def test_a_listener_to_draining_finds_it_draining(self):
         seen = []
         self.runtime.on_drain(lambda: seen.append(self.runtime.draining))
         self.runtime.begin_drain()
@@ -98,7 +96,7 @@ class RuntimeTest(unittest.TestCase):
         self.assertEqual(self.calls, START + DRAIN + CLOSE + STOP)
         self.assertEqual(len(logged.records), 1)
 
-    def test_what_was_never_started_is_not_stopped(self):
+    def test_a_runtime_that_was_never_started_is_not_stopped(self):
         self.runtime.stop()
         self.assertEqual(self.calls, [])
 
@@ -123,7 +121,7 @@ class RuntimeTest(unittest.TestCase):
             first.join(5)
         self.assertEqual(self.calls.count("watch stop"), 1)
 
-    def test_ailing_threads_are_the_probers_and_once_started_the_monitor(self):
+    def test_ailing_threads_are_the_checkers_and_once_started_the_monitor(self):
         self.watch.ailing, self.monitor.late = ["checker-mongodb"], True
         self.assertEqual(self.runtime.ailing_threads(), ["checker-mongodb"])
         self.runtime.start()

@@ -1,22 +1,17 @@
-"""Are our sockets alive? The map of them, the monitor that sweeps it, what carries bytes.
+"""The WebSockets of both directions, the map of them, and the monitor that sweeps it.
 
-    registry      the lock-guarded map           monitor    the thread that sweeps it, dials again
-    connection    states, what all share         dial_pool  the few threads that dial
-    outbound      one that we dial               dialler    a dial that is bounded as a whole
-    upstreams     outbound ones from names       resolver   a name look-up that can be left behind
-    message_hook  what is done with messages     target     where a URL points to
-    inbound       one that a client opened       transport  a WebSocket on simple-websocket
-    backoff       how long to wait (pure)        sender     the half of it that writes
-    deadline      one budget for several steps   intake     bounds on what a peer may send
-    tally         counts by name                 wire       the socket below, shared by threads
+    registry   the map, under a lock          connection  its entries: a state, and how it changes
+    monitor    the thread that sweeps it      client      an entry: a client of ours, once accepted
+    upstream   an entry: a server we dial     handshake   the openings, by simple-websocket
+    dialler    one attempt, in bounded time   websocket   what follows, in either direction
+    target     where a URL leads              intake      bounds on what a peer may send
+    backoff    how long to wait (pure)        wire        the socket
+                                              ending      how it ends
 
-Threads, all daemons: the Monitor owns its own ("monitor") and through its DialPool those that dial
-("dial-1" to "dial-4"), every WebSocket its reader ("upstream-NAME", "ws-reader"), the Resolver a
-look-up under way ("resolve").
+Threads: each upstream has one ("upstream-NAME"), and so has the monitor; a client has the one that serves its request.
+A WebSocket belongs to one thread. Others only ask it to close, wake it, or cut its socket off.
 
-Locks: no thread takes one while it holds another, save a WebSocket's sending lock around those of
-its Wire and its end. Nothing that waits, logs or calls back happens under a lock, save the writing
-of one whole frame under the sending lock, which is what that lock is for.
+Locks: no thread takes one while it holds another, and nothing that waits, logs or calls back happens under one.
 
-The package knows neither Flask nor gunicorn nor the settings: it is given numbers, URLs, environs.
+The package imports neither Flask nor gunicorn nor the settings: it receives numbers, URLs and environs.
 """

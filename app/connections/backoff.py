@@ -1,8 +1,8 @@
-"""How long to wait before the next attempt. Pure: no clock, no random source of its own."""
+"""How long to wait before the next attempt. Pure: it has neither a clock nor a random source."""
 
 from dataclasses import dataclass
 
-JITTER = 0.2  # at most this part of a wait is added: many lost at once do not come back at once
+JITTER = 0.2  # at most this part of a wait is added, so that many that were lost at once do not return at once
 SETTLED_AFTER = 10  # a connection that has held for this many times the base has proven itself
 
 
@@ -12,10 +12,10 @@ class Backoff:
 
     base: float = 1.0
     max_attempts: int = 5
-    cooldown: float = 300.0  # 0: after the last attempt, rest for good
+    cooldown: float = 300.0  # 0: no attempt after the last one
 
     def delay(self, failures: int, jitter: float) -> float | None:
-        """Seconds to wait after `failures` failed attempts in a row; None: for good.
+        """Seconds to wait after `failures` failed attempts in a row; None: for ever.
 
         `jitter` is a random number from 0 up to 1.
         """

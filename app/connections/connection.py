@@ -1,18 +1,19 @@
-"""What the registry keeps: a connection's states, and what both directions share."""
+"""An entry of the registry, of either direction."""
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from enum import StrEnum
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 
 class State(StrEnum):
     CONNECTING = "connecting"  # dialled for the first time
     CONNECTED = "connected"
-    RECONNECTING = "reconnecting"  # lost, or not reached: dialled again
+    RECONNECTING = "reconnecting"  # lost or not reached: dialled again
     FAILED = "failed"  # resting after too many attempts
-    CLOSED = "closed"  # for good: by us, or, an inbound one, by its client
+    CLOSED = "closed"  # for good
 
 
 class Direction(StrEnum):
@@ -20,32 +21,19 @@ class Direction(StrEnum):
     OUTBOUND = "outbound"
 
 
-class Socket(Protocol):
-    """What a connection needs of a WebSocket; see sender.Sender."""
-
-    def is_alive(self) -> bool: ...
-    def ending(self) -> str: ...
-    def close(self, reason: int | None = None, message: str | None = None) -> bool: ...
-    def finish(self, timeout: float = ...) -> None: ...
-
-
-class Connection:
-    """One connection, whatever its sockets do. Each transition is one method that says if it won.
-
-    `connection_id` is unique in a registry; `wall_clock` gives Unix seconds.
-    """
+class Connection(ABC):
+    """One connection; `connection_id` is unique in a registry. `wall_clock` returns Unix seconds."""
 
     direction: ClassVar[Direction]
 
     def __init__(self, connection_id: str, state: State, wall_clock: Callable[[], float] = time.time) -> None:
         self.id = connection_id
+        self.listener: Callable[[Connection, State], None] = lambda connection, state: None
+        """Called after each change of state, by the thread that made it."""
         self._wall_clock = wall_clock
-        # Guards all that a transition reads and changes, here and in subclasses, while it decides;
-        # who won does what follows from it (sockets, log, callbacks) after giving it back.
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards _state and _since
         self._state = state
         self._since = int(wall_clock() * 1000)
-        self._observer: Callable[[Connection, State], None] | None = None
 
     @property
     def state(self) -> State:
@@ -53,52 +41,32 @@ class Connection:
 
     @property
     def since(self) -> int:
-        """When the state began, Unix milliseconds."""
+        """When the state began, in Unix milliseconds."""
         return self._since
-
-    @property
-    def due(self) -> float | None:
-        """When `reconnect` has something to do, on the monotonic clock; None: as it is, never."""
-        return None
 
     @property
     def attempts(self) -> int:
         """Failed attempts in a row."""
         return 0
 
-    def is_healthy(self) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def sweep(self) -> bool:
+        """Repair what its thread cannot repair itself. False: it is over, and is to be removed."""
 
-    def reconnect(self, cancelled: Callable[[], bool] = lambda: False) -> bool:
-        """Make one attempt, if one is due and nobody else makes it. True: connected now."""
-        raise NotImplementedError
+    @abstractmethod
+    def close(self, code: int, words: str = "") -> None:
+        """Begin to close it for good; does not wait."""
 
-    def recover(self) -> bool:
-        """What a sweep does with one that is not healthy. False: it is to be removed."""
-        raise NotImplementedError
-
-    def close(self, code: int = 1001, message: str = "") -> bool:
-        """Close for good; does not wait. False: it was closed already."""
-        raise NotImplementedError
-
+    @abstractmethod
     def finish(self, timeout: float) -> None:
-        """After `close`: wait at most `timeout` seconds for the peer to agree, then cut it off."""
-        raise NotImplementedError
-
-    def observe(self, observer: Callable[["Connection", State], None]) -> None:
-        """`observer(connection, state)` is called after a change of state, by who made it."""
-        self._observer = observer
+        """After `close`: give the peer `timeout` seconds to agree, then cut it off."""
 
     def _enter(self, state: State) -> bool:
-        """With the lock held: whether that is another state than before."""
-        assert self._lock.locked()
-        if state is self._state:
-            return False
-        self._state = state
-        self._since = int(self._wall_clock() * 1000)
+        """The one transition, to `state`. False if nothing changes; from CLOSED nothing does."""
+        with self._lock:
+            if self._state in (state, State.CLOSED):
+                return False
+            self._state = state
+            self._since = int(self._wall_clock() * 1000)
+        self.listener(self, state)
         return True
-
-    def _tell(self, state: State) -> None:
-        """Without the lock: `state` has begun."""
-        if self._observer is not None:
-            self._observer(self, state)

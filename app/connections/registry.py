@@ -13,21 +13,13 @@ from app.tally import Tally
 # Why a client is not let in, in the order in which it is decided.
 REFUSALS = ("handshake", "token", "origin", "capacity", "closing")
 
-Observer = Callable[[Connection, State | None], None]
+Listener = Callable[[Connection, State | None], None]
 
 log = logging.getLogger(__name__)
 
 
-class NotAdded(Exception):
-    """The registry did not take a connection: it is still the caller's to close."""
-
-
-class RegistryClosed(NotAdded):
-    """Closing has begun: what comes now would be left behind."""
-
-
-class DuplicateId(NotAdded):
-    """There is a connection of that id already."""
+class RegistryClosed(Exception):
+    """Closing has begun: a connection that came now would be left behind."""
 
 
 class Registry:
@@ -40,52 +32,40 @@ class Registry:
     def __init__(self, inbound_cap: int) -> None:
         self.inbound_cap = inbound_cap
         self.refused = Tally(REFUSALS)
-        # guards the map, the number of places taken, whether closing has begun, the observers
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards all below but the listeners
         self._connections: dict[str, Connection] = {}
         self._places = 0
         self._closing = False
-        self._observers: tuple[Observer, ...] = ()
+        self._listeners: list[Listener] = []
 
-    def subscribe(self, observer: Observer) -> None:
-        """Have `observer(connection, state)` called after each change; what it raises is logged.
+    def listen(self, listener: Listener) -> None:
+        """Have `listener(connection, state)` called after each change: one was added, entered `state`, or removed (None).
 
-        A change: one was added, has entered `state`, or was removed (None). The thread that made it
-        calls, outside every lock, and must not be held up.
+        The thread that made the change calls it, outside every lock, and must not be held up. What it raises is logged.
         """
-        with self._lock:
-            self._observers += (observer,)
+        self._listeners.append(listener)
 
     def add(self, connection_id: str, connection: Connection) -> None:
-        """Raises RegistryClosed, DuplicateId; ValueError if that is not the connection's own id."""
-        if connection_id != connection.id:
-            raise ValueError(f"connection {connection.id!r} added as {connection_id!r}")
-        connection.observe(self._tell)
+        """Raises RegistryClosed; ValueError if the id is taken."""
+        connection.listener = self._notify
         with self._lock:
             if self._closing:
-                raise RegistryClosed("the service is closing")
+                raise RegistryClosed("the service is shutting down")
             if connection_id in self._connections:
-                raise DuplicateId(f"there is a connection {connection_id!r} already")
+                raise ValueError(f"there is a connection {connection_id!r} already")
             self._connections[connection_id] = connection
-        self._tell(connection, connection.state)
+        self._notify(connection, connection.state)
 
     def remove(self, connection_id: str) -> Connection | None:
-        """Forget a connection and give it back, not closed; None: there was none.
-
-        An outbound one is not dialled again from now on.
-        """
+        """Forget a connection and return it, not closed; None if there is none."""
         with self._lock:
             connection = self._connections.pop(connection_id, None)
         if connection is not None:
-            self._tell(connection, None)
+            self._notify(connection, None)
         return connection
 
-    def holds(self, connection: Connection) -> bool:
-        with self._lock:
-            return self._connections.get(connection.id) is connection
-
     def snapshot(self) -> dict[str, Connection]:
-        """A copy of the map. The lock is held for the copying of pointers, nothing else."""
+        """A copy of the map."""
         with self._lock:
             return self._connections.copy()
 
@@ -106,41 +86,35 @@ class Registry:
         with self._lock:
             self._places -= 1
 
-    def close_all(self, code: int = 1001, message: str = "", timeout: float = 1.0) -> None:
-        """Refuse what comes from now on, and close all there is; idempotent.
+    def close_all(self, code: int = 1001, words: str = "", timeout: float = 1.0) -> None:
+        """Refuse connections from now on, and close all that there are; idempotent.
 
-        Close frames go to all first; then at most `timeout` seconds in all are waited for answers,
-        and what is left is cut.
+        All are closed first; then the peers get `timeout` seconds in total to agree, and those that do not are cut off.
         """
         with self._lock:
             self._closing = True
             connections, self._connections = list(self._connections.values()), {}
         end = time.monotonic() + timeout
         for connection in connections:
-            connection.close(code, message)
+            connection.close(code, words)
         for connection in connections:
             connection.finish(max(0.0, end - time.monotonic()))
 
     def counts(self) -> dict[tuple[Direction, State], int]:
-        """How many there are by direction and state; only those that are."""
+        """How many connections there are, by direction and state; no zeros."""
         connections = self.snapshot().values()
         return dict(Counter((connection.direction, connection.state) for connection in connections))
 
     def facts(self) -> dict[str, Any]:
-        """What `/health/details` says; `by_state` has every state, times are Unix milliseconds."""
+        """The connections as `/health/details` shows them; `by_state` has every state, times are Unix milliseconds."""
         connections = self.snapshot().values()
         by_state = Counter(connection.state for connection in connections)
         return {
             "by_state": {state.value: by_state[state] for state in State},
             "outbound": [
-                {
-                    "id": connection.id,
-                    "state": connection.state.value,
-                    "attempts": connection.attempts,
-                    "since": connection.since,
-                }
-                for connection in connections
-                if connection.direction is Direction.OUTBOUND
+                {"id": each.id, "state": each.state.value, "attempts": each.attempts, "since": each.since}
+                for each in connections
+                if each.direction is Direction.OUTBOUND
             ],
             "inbound": {
                 "open": self._places,
@@ -149,9 +123,9 @@ class Registry:
             },
         }
 
-    def _tell(self, connection: Connection, state: State | None) -> None:
-        for observer in self._observers:
+    def _notify(self, connection: Connection, state: State | None) -> None:
+        for listener in self._listeners:
             try:
-                observer(connection, state)
+                listener(connection, state)
             except Exception:
-                log.exception("an observer of connections failed")
+                log.exception("a listener to connections failed")

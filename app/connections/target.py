@@ -1,11 +1,11 @@
-"""Where a ws or wss URL points to."""
+"""Where a ws or wss URL leads."""
 
 import base64
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit
 
 PORTS = {"ws": 80, "wss": 443}
-SAFE = "/%:@!$&'()*+,;=~"  # of a path, RFC 3986 3.3; what is escaped already stays as it is
+SAFE = "/%:@!$&'()*+,;=~"  # in a path (RFC 3986, 3.3); what is escaped already stays as it is
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Target:
     host: str
     port: int
     request_target: str = field(repr=False)
-    authorization: str | None = field(repr=False)  # the header's value
+    headers: list[tuple[bytes, bytes]] = field(repr=False)
 
     @classmethod
     def parse(cls, url: str) -> "Target":
@@ -31,11 +31,11 @@ class Target:
         request_target = quote(parts.path or "/", safe=SAFE)
         if parts.query:
             request_target += "?" + quote(parts.query, safe=SAFE + "?")
-        authorization = None
+        headers = []
         if parts.username is not None:
             credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            authorization = "Basic " + base64.b64encode(credentials.encode()).decode()
-        return cls(parts.scheme, parts.hostname, port or PORTS[parts.scheme], request_target, authorization)
+            headers.append((b"Authorization", b"Basic " + base64.b64encode(credentials.encode())))
+        return cls(parts.scheme, parts.hostname, port or PORTS[parts.scheme], request_target, headers)
 
     @property
     def secure(self) -> bool:

@@ -1,118 +1,118 @@
-"""A connected socket that threads share: whole sends, bounded waits, safe closing."""
+"""A connected socket in the hands of one thread, which other threads can wake or cut off."""
 
+import contextlib
+import math
+import os
 import select
 import socket
 import ssl
 import threading
 import time
 
-from app.connections.deadline import ready
+CHUNK = 16 * 1024  # bytes; a TLS record holds no more
 
-CHUNK = 65536
+# What a socket raises instead of waiting. TLS may have to read before it can write, and the reverse.
+Waits = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Wire:
-    """Owns `sock`, plain or TLS. Every wait is in poll(2), never in a read or write.
+    """Owns `sock`, plain or TLS, and closes it if the constructor raises OSError.
 
-    `stall`: seconds after which a send gives up on a peer that takes nothing. One thread may read
-    while another writes; two that write have to agree among themselves who goes first.
+    Any thread may call `wake` and `cut`. The other methods belong to one thread: sends never interleave, and only one
+    thread uses OpenSSL's object, which is not made for two.
     """
 
-    def __init__(self, sock: socket.socket, stall: float) -> None:
+    def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._stall = stall
-        # Guards the descriptor against being closed, and so reused for another connection, under a
-        # call that still uses its number (measured: after a TLS redial the old reader took records
-        # of the new connection); and OpenSSL's connection object, which is not made for two
-        # threads. Held only for calls that cannot wait.
-        self._in_use = threading.Lock()
-        self._descriptor = sock.fileno()
-        # not O_NONBLOCK: a duplicate would share it with the original
-        self._flags: int = socket.MSG_DONTWAIT
-        if isinstance(sock, ssl.SSLSocket):
-            self._flags = 0  # TLS knows no flags, and no duplicates
+        try:
             sock.setblocking(False)
+            self._woken, self._waker = os.pipe()
+        except OSError:
+            sock.close()
+            raise
+        # Guards the descriptors against being closed, and their numbers reused, while `wake` or `cut` uses them. The
+        # calls under it do not block.
+        self._lock = threading.Lock()
+        self._open = True
+        self._awake = False  # the pipe holds a byte
+        self._awaited = select.POLLIN
 
-    def send(self, data: bytes, stall: float | None = None) -> None:
-        """Write all of `data`, however often it takes.
+    def recv(self) -> bytes | None:
+        """What has arrived, CHUNK bytes at most; b"" once the peer has ended its side; None if nothing has arrived.
 
-        Raises OSError; TimeoutError when the peer took nothing for `stall` seconds. Then a part may
-        have been written, and nothing sensible can follow it.
+        Does not wait. Raises OSError.
         """
-        patience = self._stall if stall is None else stall
+        try:
+            return self._sock.recv(CHUNK)
+        except Waits as wait:
+            self._awaited = select.POLLOUT if isinstance(wait, ssl.SSLWantWriteError) else select.POLLIN
+            return None
+
+    def wait(self, seconds: float, readable: bool = True) -> None:
+        """Return when there is more to read (unless `readable` is false), when woken, or after so many seconds."""
+        poll = select.poll()
+        poll.register(self._woken, select.POLLIN)
+        if readable:
+            poll.register(self._sock, self._awaited)
+        if self._woken in dict(poll.poll(max(0, math.ceil(seconds * 1000)))):
+            os.read(self._woken, 1)
+            self._awake = False
+
+    def send(self, data: bytes, patience: float) -> None:
+        """Write all of `data`.
+
+        Raises OSError; TimeoutError when the peer accepts nothing for `patience` seconds. A part may have been
+        written then, and nothing can follow it.
+        """
         rest = memoryview(data)
         while rest:
             try:
-                with self._in_use:
-                    rest = rest[self._sock.send(rest[:CHUNK], self._flags) :]
-            except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError) as wait:
-                if not ready(self._descriptor, _wanted(wait, select.POLLOUT), patience):
-                    raise TimeoutError("the peer takes nothing") from None
-
-    def recv(self, size: int, timeout: float) -> bytes | None:
-        """At most `size` bytes; b"" when the peer has ended; None when nothing came in `timeout` s.
-
-        Reads before it waits: what TLS has decrypted already makes no descriptor readable.
-        Raises OSError.
-        """
-        end = time.monotonic() + timeout
-        while True:
-            try:
-                with self._in_use:
-                    return self._sock.recv(size, self._flags)
-            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as wait:
-                left = end - time.monotonic()
-                if left <= 0 or not ready(self._descriptor, _wanted(wait, select.POLLIN), left):
-                    return None
+                rest = rest[self._sock.send(rest[:CHUNK]) :]
+            except Waits as wait:
+                poll = select.poll()
+                poll.register(self._sock, select.POLLIN if isinstance(wait, ssl.SSLWantReadError) else select.POLLOUT)
+                if not poll.poll(math.ceil(patience * 1000)):
+                    raise TimeoutError("the peer does not read") from None
 
     def drain(self, seconds: float) -> None:
-        """Tell the peer that we are done, and throw away what it sends until it is done too.
+        """End our side, and discard what the peer sends until it ends its own, at most so many seconds. Raises OSError.
 
-        Closing a socket that holds unread bytes resets it, and can take from the peer what was sent
-        to it last.
+        Closing a socket that holds unread bytes resets the connection, and may lose what was sent last.
         """
         end = time.monotonic() + seconds
-        try:
-            self._shut(socket.SHUT_WR)
-            while (left := end - time.monotonic()) > 0 and self.recv(CHUNK, left):
-                pass
-        except OSError:
-            pass  # it has reset the connection: then it is done
-
-    def shutdown(self) -> None:
-        """End both directions: wakes every thread that waits here or on a duplicate."""
-        try:
-            self._shut(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the connection is gone already
+        # SSLSocket.shutdown would drop the encryption and read ciphertext from then on.
+        socket.socket.shutdown(self._sock, socket.SHUT_WR)
+        while (left := end - time.monotonic()) > 0 and (data := self.recv()) != b"":
+            if data is None:
+                self.wait(left)
 
     def close(self) -> None:
-        """Shut down and give the descriptor back; idempotent."""
-        self.shutdown()
-        with self._in_use:
-            self._sock.close()
+        """Shut the connection down, for duplicates of the socket too, and give the descriptors back."""
+        self.cut()
+        with self._lock:
+            if self._open:
+                self._open = False
+                self._sock.close()
+                os.close(self._woken)
+                os.close(self._waker)
 
-    def _shut(self, how: int) -> None:
-        with self._in_use:
-            # SSLSocket.shutdown would take TLS away under a reader, who would then read ciphertext
-            socket.socket.shutdown(self._sock, how)
+    def wake(self) -> None:
+        """Have `wait` return, the next one if none is under way."""
+        with self._lock:
+            if self._open and not self._awake:
+                self._awake = True
+                os.write(self._waker, b"\0")
 
-
-def _wanted(wait: OSError, otherwise: int) -> int:
-    """What TLS waits for is not always what its caller does."""
-    if isinstance(wait, ssl.SSLWantReadError):
-        return select.POLLIN
-    if isinstance(wait, ssl.SSLWantWriteError):
-        return select.POLLOUT
-    return otherwise
+    def cut(self) -> None:
+        """End both directions, so that the owner's send or wait ends at once."""
+        with self._lock:
+            if self._open:
+                with contextlib.suppress(OSError):  # the peer has gone
+                    socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
 
 
 def tune(sock: socket.socket, ping_interval: float) -> None:
-    """Set on a TCP socket what both directions need; another kind is left alone."""
-    if sock.family not in (socket.AF_INET, socket.AF_INET6):
-        return
+    """Have the kernel send small frames at once, and give up on bytes that the peer accepts none of for two intervals."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        # The kernel's own bound on bytes that nobody takes, also for those we leave behind in it.
-        milliseconds = max(1, int(2000 * ping_interval))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # not on macOS
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, int(2000 * ping_interval)))

@@ -1,8 +1,9 @@
-"""The live feed: what all clients of `/ws` are told, and the newest of it for whoever was too slow."""
+"""The live feed: the newest message for all clients of `/ws`."""
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 
@@ -16,24 +17,37 @@ class FeedMessage(NamedTuple):
 class Feed:
     """Keeps the newest message only: a client that misses some gets the newest when it can, never a queue.
 
-    `facts` gives what a message says beside its type and number. It is called outside the lock, and by one thread at
-    a time, so that what has a higher number is never older.
+    `facts` returns what a message holds beside its type and number. It is called outside the lock, and by one thread
+    at a time, so that a message with a higher number is never older.
     """
 
     def __init__(self, facts: Callable[[], dict[str, Any]]) -> None:
+        self.newest = FeedMessage(0, "")
+        """Replaced whole. Number 0 is before the first."""
         self._facts = facts
-        self._changed = threading.Condition()  # guards all below
-        self._wanted = 0  # the number of the message that will tell all there is to tell
+        self._lock = threading.Lock()  # guards all below
+        self._wanted = 0  # the number of the message that will report everything up to now
         self._writing = False
-        self._newest: FeedMessage | None = None
+        self._listeners: set[Callable[[], None]] = set()
+
+    @contextmanager
+    def listening(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Have `listener()` called after each new message. It must not wait, and may be called once more at the end."""
+        with self._lock:
+            self._listeners.add(listener)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._listeners.discard(listener)
 
     def publish(self) -> None:
-        """Tell everybody how things are now. Serialised once, whatever the number of clients.
+        """Report the state of this moment to every listener. Serialised once, however many they are.
 
-        While another thread is writing a message, it is left to that thread to write one more, which then tells all
-        that has come meanwhile. Raises what `facts` raises.
+        While another thread is writing a message, that thread writes one more, which reports everything that has
+        happened meanwhile. Raises what `facts` raises.
         """
-        with self._changed:
+        with self._lock:
             self._wanted += 1
             if self._writing:
                 return
@@ -42,25 +56,20 @@ class Feed:
             while self._write():
                 pass
         except BaseException:
-            with self._changed:
+            with self._lock:
                 self._writing = False
             raise
 
-    def newer_than(self, seq: int, timeout: float) -> FeedMessage | None:
-        """The newest message if its number is above `seq`; else None, after a notice or `timeout` seconds."""
-        with self._changed:
-            if self._newest is None or self._newest.seq <= seq:
-                self._changed.wait(timeout)
-            newest = self._newest
-        return newest if newest is not None and newest.seq > seq else None
-
     def _write(self) -> bool:
         """Write one message; whether another one is wanted by now."""
-        with self._changed:
+        with self._lock:
             seq = self._wanted
         text = json.dumps({"type": "health", "seq": seq} | self._facts(), ensure_ascii=False, separators=(",", ":"))
-        with self._changed:
-            self._newest = FeedMessage(seq, text)
-            self._changed.notify_all()
+        self.newest = FeedMessage(seq, text)
+        with self._lock:
+            listeners = list(self._listeners)
             self._writing = self._wanted > seq
-            return self._writing
+            again = self._writing
+        for listener in listeners:
+            listener()
+        return again

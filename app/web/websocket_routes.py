@@ -1,62 +1,48 @@
 """`/ws`: the live feed, on flask-sock."""
 
-import functools
 import itertools
 import json
+import time
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import flask_sock
-from flask import Blueprint, Response, g, request
-from simple_websocket import ConnectionClosed
+from flask import Blueprint, Response, abort, g, request
+from simple_websocket import Server
 
-from app.connections.inbound import InboundSocket, refusal, serve
+from app.connections.client import accept, serve
+from app.connections.handshake import hold_answer, no_thread, refusal
 from app.connections.registry import Registry
+from app.connections.websocket import WebSocket
 from app.web.access import foreign_origin, refuse_stranger
 from app.web.feed import Feed
 from app.web.responses import problem
+from app.web.waiting import waiting
 
-LOOK_AGAIN_SECONDS = 5.0
 SPACING_SECONDS = 0.05
 RETRY_AFTER_SECONDS = "5"
 HANDSHAKE = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
 PONG = '{"type":"pong"}'
 
 
-class FeedSocket(InboundSocket):
-    """A client's socket; answers pings from the client's first byte on."""
-
-    def __init__(self, environ: Mapping[str, Any], **options: Any) -> None:
-        self._early = _read_ahead(environ)
-        super().__init__(environ, on_message=functools.partial(_answer, self), **options)
-
-    def handshake(self) -> None:
-        """See simple_websocket.Server."""
-        super().handshake()
-        if self._early:
-            self.ws.receive_data(self._early)
-
-
-# flask-sock has no option for the class of its sockets, and its own shares gunicorn's socket with gunicorn.
-flask_sock.Server = FeedSocket
-
-
 def create_websocket_blueprint(
-    feed: Feed, registry: Registry, follow: Callable[[bool], None], token: str, allowed_origins: Collection[str]
+    feed: Feed,
+    registry: Registry,
+    follow: Callable[[bool], None],
+    ping_interval: float,
+    token: str,
+    allowed_origins: Collection[str],
 ) -> Blueprint:
-    """`/ws`; `follow(True)` and `follow(False)` frame the life of a client, for whom checks are made often.
-
-    `feed` is to be published when a connection of `registry` changes: it also wakes the thread of one that has ended.
-    """
+    """`/ws`; `follow(True)` and `follow(False)` frame the life of a client, for which checks are made often."""
     routes = Blueprint("websocket", __name__)
+    routes.record(lambda setup: setup.app.config.update(SOCK_SERVER_OPTIONS={"thread_class": no_thread}))
     sock = flask_sock.Sock()
     numbers = itertools.count(1)
 
     @routes.before_request
     def admit() -> Response | None:
         """Refuse before any upgrade, in this order: 400 or 426, 401, 403, 503."""
-        if (refused := refusal(request.environ)) is not None:
-            status, _ = refused
+        if (status := refusal(request.environ)) is not None:
             registry.refused.count("handshake")
             response = problem(status)
             response.headers.update(HANDSHAKE if status == 426 else {})
@@ -72,6 +58,7 @@ def create_websocket_blueprint(
             response.headers["Retry-After"] = RETRY_AFTER_SECONDS
             return response
         g.place_reserved = True
+        hold_answer(request.environ)
         return None
 
     @routes.teardown_request
@@ -79,24 +66,29 @@ def create_websocket_blueprint(
         if g.pop("place_reserved", False):
             registry.release()
 
-    @routes.get("/ws", provide_automatic_options=False)
+    @routes.get("/ws")
     def not_upgraded() -> Response:
         """For flask-sock's rule a request without `Upgrade` is no match; `admit` has refused it by now."""
         return problem(426)
 
-    @sock.route("/ws", bp=routes, provide_automatic_options=False)
-    def ws(socket: FeedSocket) -> None:
-        follow(True)
-        try:
-            serve(registry, f"ws-{next(numbers)}", socket, lambda _: _tell(socket, feed))
-        finally:
-            follow(False)
+    @sock.route("/ws", bp=routes)
+    def ws(handshake: Server) -> None:
+        with waiting()():
+            try:
+                websocket = accept(handshake, _read_ahead(request.environ), ping_interval)
+            except OSError:
+                abort(503)  # no descriptor is left
+            follow(True)
+            try:
+                serve(registry, f"ws-{next(numbers)}", websocket, lambda: _feed_client(websocket, feed))
+            finally:
+                follow(False)
 
     return routes
 
 
 def _read_ahead(environ: Mapping[str, Any]) -> bytes:
-    """What a client has sent in one segment with its handshake, though it ought to wait (RFC 6455 4.1).
+    """What a client has sent in one segment with its handshake, though it ought to wait (RFC 6455, 4.1).
 
     gunicorn has read it with the head, and the bytes after it would make no sense without it.
     """
@@ -104,29 +96,26 @@ def _read_ahead(environ: Mapping[str, Any]) -> bytes:
     return b"" if unreader is None else bytes(unreader.take_buffered())
 
 
-def _tell(socket: FeedSocket, feed: Feed) -> None:
-    """Send the newest message, and each newer one, until the client has gone."""
+def _feed_client(websocket: WebSocket, feed: Feed) -> NoReturn:
+    """Send the newest message, and each newer one, and answer pings, until the connection ends. Raises Ended."""
     seq = 0
-    while socket.connected:
-        message = feed.newer_than(seq, LOOK_AGAIN_SECONDS)
-        if message is not None:
-            socket.send(message.text)
-            seq = message.seq
-            # Clients that come and go are changes too: however many there are, the others are told of them together.
-            # The pause ends with the connection; no message comes here, they go to `on_message`.
-            socket.receive(timeout=SPACING_SECONDS)
+    with feed.listening(websocket.wake):
+        while True:
+            newest = feed.newest
+            if newest.seq > seq:
+                websocket.send(newest.text)
+                seq = newest.seq
+                # Clients that come and go are changes too: however many, they make few messages for the others.
+                time.sleep(SPACING_SECONDS)
+            message = websocket.receive()
+            if message is not None and _asks(message):
+                websocket.send(PONG)
 
 
-def _answer(socket: FeedSocket, message: str | bytes) -> None:
-    """A ping is answered; anything else is ignored, binary messages too."""
-    if isinstance(message, bytes):
-        return
+def _asks(message: str) -> bool:
+    """Whether a client's message is a ping. Everything else is ignored."""
     try:
         content = json.loads(message)
     except (ValueError, RecursionError):
-        return
-    if isinstance(content, dict) and content.get("type") == "ping":
-        try:
-            socket.send(PONG)
-        except ConnectionClosed:
-            return  # it has gone while it asked
+        return False
+    return isinstance(content, dict) and content.get("type") == "ping"

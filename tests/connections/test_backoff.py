@@ -1,3 +1,5 @@
+"""How long to wait before the next attempt."""
+
 import unittest
 
 from app.connections.backoff import Backoff
@@ -22,7 +24,7 @@ class TestBackoff(unittest.TestCase):
             with self.subTest(failures=failures, jitter=jitter):
                 self.assertAlmostEqual(backoff.delay(failures, jitter), seconds)
 
-    def test_without_a_cooldown_it_rests_for_good_after_the_last_attempt(self):
+    def test_without_a_cooldown_the_wait_after_the_last_attempt_has_no_end(self):
         backoff = Backoff(cooldown=0)
         self.assertEqual(backoff.delay(4, 0.0), 4.0)
         self.assertIsNone(backoff.delay(5, 0.0))
@@ -34,7 +36,3 @@ class TestBackoff(unittest.TestCase):
     def test_a_connection_has_settled_after_ten_times_the_base(self):
         backoff = Backoff(base=0.5)
         self.assertEqual([backoff.settled(held) for held in (0, 4.99, 5.0, 60)], [False, False, True, True])
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,65 +1,90 @@
+"""Bounds on what a peer may send."""
+
+import tracemalloc
 import unittest
 
 from wsproto.events import BytesMessage, TextMessage
 
-from app.connections.intake import Intake, Violation
-from tests.connections.fakes import ScriptedClock
+from app.connections.ending import Ended
+from app.connections.intake import Intake, Limits
+from tests.fakes import ScriptedClock
 
 
 def text(data, frame_finished=True, message_finished=True):
     return TextMessage(data, frame_finished, message_finished)
 
 
-class TestIntake(unittest.TestCase):
-    def setUp(self):
-        self.clock = ScriptedClock()
+class IntakeCase(unittest.TestCase):
+    def intake(self, frames=3, size=100, message=8, kept=4, patient=False):
+        self.clock = ScriptedClock(100.0)
+        return Intake(Limits(frames, size, message, kept, patient), self.clock)
 
-    def test_a_message_is_whole_when_its_last_part_has_come(self):
-        intake = Intake(100, None, self.clock)
+    def assert_ends(self, code, call, *arguments):
+        with self.assertRaises(Ended) as raised:
+            call(*arguments)
+        self.assertEqual(raised.exception.code, code)
+
+
+class MessageTest(IntakeCase):
+    def test_a_text_is_whole_when_its_last_part_has_come(self):
+        intake = self.intake()
         self.assertIsNone(intake.take(text("a", False, False)))
         self.assertIsNone(intake.take(text("b", True, False)))
-        self.assertEqual(intake.take(text("c")), "abc")
-        self.assertEqual(intake.take(BytesMessage(b"x")), b"x")
+        self.assertEqual(intake.take(text("cd")), "abcd")
+        self.assertEqual(intake.take(text("")), "")
+
+    def test_binary_messages_and_long_ones_are_discarded_and_the_next_is_not(self):
+        for parts in ([BytesMessage(b"a")], [text("abcde")], [text("ab", True, False), text("cde")]):
+            intake = self.intake()
+            self.assertEqual([intake.take(part) for part in parts], [None] * len(parts))
+            self.assertEqual(intake.take(text("x")), "x")
 
     def test_size_counts_in_bytes_and_over_all_parts(self):
-        for parts, fits in [(["a" * 8], True), (["a" * 9], False), (["ä" * 4], True), (["ä" * 4, "a"], False)]:
-            intake = Intake(8, None, self.clock)
-            with self.subTest(parts=parts):
-                if fits:
-                    intake.take(text(parts[0]))
-                    continue
-                with self.assertRaises(Violation) as raised:
-                    for part in parts:
-                        intake.take(text(part, True, False))
-                self.assertEqual(raised.exception.code, 1009)
+        for parts in ("a" * 9, "ä" * 4 + "a", "ä" * 5):
+            intake = self.intake()
+            for part in parts[:-1]:
+                intake.take(text(part, True, False))
+            with self.subTest(parts):
+                self.assert_ends(1009, intake.take, text(parts[-1]))
+        self.intake().take(text("ä" * 4))
 
-    def test_each_message_has_the_whole_size_to_itself(self):
-        intake = Intake(4, None, self.clock)
-        self.assertEqual([intake.take(text("abcd")) for _ in range(3)], ["abcd"] * 3)
+    def test_empty_fragments_are_not_kept(self):
+        intake = self.intake()
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(10_000):
+            intake.take(text("", True, False))
+        self.assertLess(tracemalloc.get_traced_memory()[0] - before, 10_000)
 
-    def test_without_a_size_contents_are_thrown_away(self):
-        intake = Intake(None, None, self.clock)
-        self.assertIsNone(intake.take(text("a" * 10_000, True, False)))
-        self.assertEqual(intake.take(text("b" * 10_000)), "")
-        self.assertEqual(intake.take(BytesMessage(b"b" * 10_000)), b"")
 
-    def test_frames_of_any_kind_are_bounded_in_a_second(self):
-        intake = Intake(100, 3, self.clock)
-        intake.count_frame()
-        intake.take(text("a", False, False))
-        intake.take(text("b"))
-        intake.count_frame()
-        with self.assertRaises(Violation) as raised:
-            intake.take(text("c"))
-        self.assertEqual(raised.exception.code, 1008)
+class RateTest(IntakeCase):
+    def test_frames_and_bytes_are_bounded_in_a_second(self):
+        intake = self.intake()
+        for _ in range(3):
+            intake.count(1, 0)
+        self.assert_ends(1008, intake.count, 1, 0)
+        intake = self.intake()
+        intake.count(0, 100)
+        self.assert_ends(1008, intake.count, 0, 1)
 
     def test_the_next_second_starts_from_zero(self):
-        intake = Intake(100, 3, self.clock)
+        intake = self.intake()
         for _ in range(5):
-            for _ in range(3):
-                intake.count_frame()
+            intake.count(3, 100)
             self.clock.advance(1)
 
+    def test_a_patient_intake_pauses_until_the_second_is_over(self):
+        for used in ((3, 0), (0, 100), (9, 900)):
+            intake = self.intake(patient=True)
+            self.assertEqual(intake.pause(), 0)
+            self.clock.advance(0.25)
+            intake.count(*used)
+            self.assertEqual(intake.pause(), 0.75)
+            self.clock.advance(0.75)
+            self.assertEqual(intake.pause(), 0)
 
-if __name__ == "__main__":
-    unittest.main()
+    def test_an_impatient_intake_never_pauses(self):
+        intake = self.intake()
+        intake.count(3, 100)
+        self.assertEqual(intake.pause(), 0)

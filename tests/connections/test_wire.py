@@ -1,20 +1,24 @@
+"""The socket below a WebSocket."""
+
 import socket
 import ssl
+import tempfile
 import threading
-import time
 import unittest
+from unittest import mock
 
 from app.connections.wire import Wire, tune
-from tests.connections.fakes import DEADLINE
-from tests.connections.peers import Certificate
+from tests.fakes import DEADLINE
+from tests.peers.certificates import server_context
 
 
 class WireCase(unittest.TestCase):
-    def pair(self, stall=DEADLINE):
+    def pair(self):
         """A wire and the other end of its socket."""
         ours, theirs = socket.socketpair()
         self.addCleanup(theirs.close)
-        wire = Wire(ours, stall)
+        theirs.settimeout(DEADLINE)
+        wire = Wire(ours)
         self.addCleanup(wire.close)
         return wire, theirs
 
@@ -34,127 +38,139 @@ class WireCase(unittest.TestCase):
         return outcome, thread
 
 
-class TestSend(WireCase):
-    def test_all_is_sent_also_to_a_peer_that_takes_little_at_a_time(self):
+class SendTest(WireCase):
+    def test_everything_is_sent_to_a_peer_that_reads_little_at_a_time(self):
         wire, theirs = self.pair()
         data = bytes(range(256)) * 20_000
-        _, thread = self.in_thread(wire.send, data)
+        _, thread = self.in_thread(wire.send, data, DEADLINE)
         received = bytearray()
         while len(received) < len(data):
             received += theirs.recv(10_000)
         thread.join(DEADLINE)
         self.assertEqual(received, data)
 
-    def test_it_gives_up_on_a_peer_that_takes_nothing(self):
-        wire, _ = self.pair(stall=0.1)
-        begin = time.monotonic()
-        with self.assertRaises(TimeoutError):
-            wire.send(bytes(10_000_000))
-        self.assertLess(time.monotonic() - begin, 1)
-
-    def test_shutting_down_wakes_a_sender(self):
+    def test_a_peer_that_reads_nothing_is_given_up(self):
         wire, _ = self.pair()
-        outcome, thread = self.in_thread(wire.send, bytes(10_000_000))
-        wire.shutdown()
-        thread.join(DEADLINE)
-        self.assertIsInstance(outcome[0], OSError)
+        with self.assertRaisesRegex(TimeoutError, "does not read"):
+            wire.send(bytes(10_000_000), 0.05)
 
-    def test_after_closing_it_is_an_error(self):
-        wire, _ = self.pair()
-        wire.close()
-        wire.close()
-        with self.assertRaises(OSError):
-            wire.send(b"x")
-
-
-class TestReceive(WireCase):
-    def test_what_is_there_the_end_and_nothing_are_told_apart(self):
+    def test_cutting_ends_a_send_that_waits(self):
         wire, theirs = self.pair()
-        self.assertIsNone(wire.recv(100, 0))
-        self.assertIsNone(wire.recv(100, 0.01))
-        theirs.send(b"abc")
-        self.assertEqual(wire.recv(2, 1), b"ab")
-        self.assertEqual(wire.recv(2, 0), b"c")
-        theirs.shutdown(socket.SHUT_WR)
-        self.assertEqual(wire.recv(2, 1), b"")
-
-    def test_shutting_down_wakes_a_reader(self):
-        wire, _ = self.pair()
-        outcome, thread = self.in_thread(wire.recv, 100, DEADLINE)
-        wire.shutdown()
+        outcome, thread = self.in_thread(wire.send, bytes(10_000_000), DEADLINE)
+        theirs.recv(1)
+        wire.cut()
         thread.join(DEADLINE)
-        self.assertEqual(outcome, [b""])
+        self.assertIsInstance(outcome[0], BrokenPipeError)
 
-    def test_the_original_of_a_duplicate_stays_blocking(self):
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            wire = Wire(ours.dup(), 1)
-            self.assertIsNone(wire.recv(10, 0))
-            self.assertTrue(ours.getblocking())
-            threading.Timer(0.05, theirs.send, (b"x",)).start()
-            self.assertEqual(ours.recv(1), b"x")
-            wire.close()
 
-    def test_draining_ends_with_the_peer_or_the_time(self):
+class ReceiveTest(WireCase):
+    def test_data_nothing_and_the_end_are_told_apart(self):
+        wire, theirs = self.pair()
+        self.assertIsNone(wire.recv())
+        theirs.send(b"abc")
+        self.assertEqual(wire.recv(), b"abc")
+        theirs.shutdown(socket.SHUT_WR)
+        self.assertEqual(wire.recv(), b"")
+
+    def test_waiting_ends_with_data_with_a_call_of_wake_or_with_a_cut(self):
+        for end in (lambda wire, peer: peer.send(b"x"), lambda wire, _: wire.wake(), lambda wire, _: wire.cut()):
+            wire, theirs = self.pair()
+            _, thread = self.in_thread(wire.wait, 60)
+            end(wire, theirs)
+            thread.join(DEADLINE)
+            self.assertFalse(thread.is_alive())
+
+    def test_a_wait_that_is_not_for_data_lasts_its_time(self):
+        wire, theirs = self.pair()
+        theirs.send(b"x")
+        outcome, thread = self.in_thread(wire.wait, 60, False)
+        thread.join(0.05)
+        self.assertEqual(outcome, [])
+        wire.wake()
+        thread.join(DEADLINE)
+        self.assertEqual(outcome, [None])
+
+    def test_wakes_before_a_wait_end_the_next_wait_and_only_that(self):
+        wire, _ = self.pair()
+        for _ in range(3):
+            wire.wake()
+        wire.wait(60)
+        outcome, thread = self.in_thread(wire.wait, 60)
+        thread.join(0.05)
+        self.assertEqual(outcome, [])
+        wire.wake()
+
+    def test_draining_ends_with_the_peer_or_with_the_time(self):
         wire, theirs = self.pair()
         theirs.send(b"x" * 10)
-        begin = time.monotonic()
-        wire.drain(0.1)
-        self.assertTrue(0.05 < time.monotonic() - begin < 1)
+        wire.drain(0.05)
         self.assertEqual(theirs.recv(1), b"")
+        outcome, thread = self.in_thread(wire.drain, 60)
         theirs.close()
-        wire.drain(DEADLINE)
-        self.assertLess(time.monotonic() - begin, 2)
-
-
-class TestTLS(WireCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.certificate = Certificate()
-        cls.addClassCleanup(cls.certificate.close)
-
-    def test_both_directions_at_once_are_whole_and_in_order(self):
-        ours, theirs = socket.socketpair()
-        client = ssl.create_default_context(cafile=self.certificate.path)
-        server, thread = self.in_thread(lambda: self.certificate.server_context.wrap_socket(theirs, server_side=True))
-        left = Wire(client.wrap_socket(ours, server_hostname="localhost"), DEADLINE)
         thread.join(DEADLINE)
-        right = Wire(server[0], DEADLINE)
-        self.addCleanup(right.close)
-        self.addCleanup(left.close)
-        data = bytes(range(256)) * 8_000
+        self.assertEqual(outcome, [None])
 
-        def read(wire):
+
+class ClosingTest(WireCase):
+    def test_a_closed_wire_can_be_closed_woken_and_cut_again(self):
+        wire, theirs = self.pair()
+        for _ in range(2):
+            wire.close()
+            wire.wake()
+            wire.cut()
+        self.assertEqual(theirs.recv(1), b"")
+
+    def test_without_a_descriptor_for_the_pipe_the_socket_is_closed(self):
+        ours, theirs = socket.socketpair()
+        with theirs, mock.patch("os.pipe", side_effect=OSError(24, "Too many open files")):
+            with self.assertRaises(OSError):
+                Wire(ours)
+        self.assertEqual(ours.fileno(), -1)
+
+
+class TlsTest(WireCase):
+    def setUp(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        server, self.ca_bundle = server_context(folder)
+        ours, theirs = socket.socketpair()
+        client = ssl.create_default_context(cafile=self.ca_bundle)
+        wrapped, thread = self.in_thread(lambda: server.wrap_socket(theirs, server_side=True))
+        self.left = Wire(client.wrap_socket(ours, server_hostname="127.0.0.1"))
+        thread.join(DEADLINE)
+        self.right = Wire(wrapped[0])
+        self.addCleanup(self.right.close)
+        self.addCleanup(self.left.close)
+
+    def test_what_is_sent_arrives_whole_and_in_order_both_ways(self):
+        data = bytes(range(256)) * 8_000
+        for sender, reader in ((self.left, self.right), (self.right, self.left)):
+            outcome, thread = self.in_thread(sender.send, data, DEADLINE)
             received = bytearray()
             while len(received) < len(data):
-                received += wire.recv(65536, DEADLINE) or b""
-            return bytes(received)
-
-        work = [
-            self.in_thread(left.send, data),
-            self.in_thread(right.send, data),
-            self.in_thread(read, left),
-            self.in_thread(read, right),
-        ]
-        for _, thread in work:
+                part = reader.recv()
+                if part is None:
+                    reader.wait(DEADLINE)
+                received += part or b""
             thread.join(DEADLINE)
-        self.assertEqual([outcome[0] for outcome, _ in work], [None, None, data, data])
-        self.assertIsNone(left.recv(10, 0))
-        right.shutdown()
-        self.assertEqual(left.recv(10, DEADLINE), b"")
+            self.assertEqual((outcome, received == data), ([None], True))
+
+    def test_after_a_cut_both_sides_have_ended(self):
+        self.assertIsNone(self.left.recv())
+        self.right.cut()
+        for wire in (self.left, self.right):
+            wire.wait(DEADLINE)
+            self.assertEqual(wire.recv(), b"")
 
 
-class TestTune(unittest.TestCase):
+class TuneTest(unittest.TestCase):
     def test_the_kernel_gives_up_after_two_ping_intervals(self):
         with socket.socket() as sock:
             tune(sock, 0.25)
             self.assertEqual(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT), 500)
             self.assertTrue(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
-    def test_what_is_not_tcp_is_left_alone(self):
-        with socket.socket(socket.AF_UNIX) as sock:
-            tune(sock, 1)
-
-
-if __name__ == "__main__":
-    unittest.main()
+    def test_a_system_without_this_option_of_the_kernel_is_served_too(self):
+        with socket.socket() as sock, mock.patch.object(socket, "TCP_USER_TIMEOUT", create=True):
+            del socket.TCP_USER_TIMEOUT
+            tune(sock, 0.25)
+            self.assertTrue(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))

@@ -1,8 +1,10 @@
-"""The newest state, once for all."""
+"""The newest message, once for all clients."""
 
+import contextlib
 import json
 import threading
 import unittest
+from unittest.mock import Mock
 
 from app.web.feed import Feed
 from tests.fakes import DEADLINE
@@ -19,47 +21,32 @@ class FeedTest(unittest.TestCase):
 
     def test_a_message_is_its_type_its_number_and_the_facts_in_this_order(self):
         self.feed.publish()
-        self.assertEqual(
-            self.feed.newer_than(0, 0).text, '{"type":"health","seq":1,"status":"healthy","draining":false}'
-        )
+        self.assertEqual(self.feed.newest.text, '{"type":"health","seq":1,"status":"healthy","draining":false}')
 
-    def test_who_comes_later_gets_the_last_one(self):
+    def test_the_newest_message_replaces_the_others(self):
+        self.assertEqual(self.feed.newest.seq, 0)
         for _ in range(3):
             self.feed.publish()
-        self.assertEqual(self.feed.newer_than(0, 0).seq, 3)
+        self.assertEqual(self.feed.newest.seq, 3)
 
-    def test_who_has_it_gets_nothing_until_there_is_a_newer_one(self):
-        self.feed.publish()
-        self.assertIsNone(self.feed.newer_than(1, 0))
-
-    def test_who_missed_some_gets_the_newest_only(self):
-        for _ in range(100):
+    def test_listeners_are_called_after_each_message_while_they_listen(self):
+        seen = []
+        with self.feed.listening(lambda: seen.append(("a", self.feed.newest.seq))):
             self.feed.publish()
-        numbers, seq = [], 10
-        while (message := self.feed.newer_than(seq, 0)) is not None:
-            numbers.append(seq := message.seq)
-        self.assertEqual(numbers, [100])
-
-    def test_ninety_six_clients_cost_one_serialisation_and_get_the_same_text(self):
-        got = []
-        waiting = threading.Semaphore(0)
-
-        def client():
-            waiting.release()
-            got.append(self.feed.newer_than(0, DEADLINE))
-
-        threads = [threading.Thread(target=client) for _ in range(96)]
-        for thread in threads:
-            thread.start()
-        for _ in threads:
-            self.assertTrue(waiting.acquire(timeout=DEADLINE))
+            with self.feed.listening(lambda: seen.append(("b", self.feed.newest.seq))):
+                self.feed.publish()
+            self.feed.publish()
         self.feed.publish()
-        for thread in threads:
-            thread.join(DEADLINE)
-        self.assertEqual(self.asked, 1)
-        self.assertEqual({id(message.text) for message in got}, {id(got[0].text)})
+        self.assertEqual(sorted(seen), [("a", 1), ("a", 2), ("a", 3), ("b", 2)])
 
-    def test_what_changes_while_a_message_is_written_is_told_by_the_next_and_holds_up_nobody(self):
+    def test_a_message_for_many_listeners_is_serialised_once(self):
+        with contextlib.ExitStack() as stack:
+            for number in range(96):
+                stack.enter_context(self.feed.listening(lambda number=number: None))
+            self.feed.publish()
+        self.assertEqual(self.asked, 1)
+
+    def test_changes_while_a_message_is_written_make_one_more_and_do_not_wait(self):
         begun, go_on = threading.Event(), threading.Event()
         state, seen = "old", []
 
@@ -80,37 +67,25 @@ class FeedTest(unittest.TestCase):
         go_on.set()
         writer.join(DEADLINE)
         self.assertEqual(seen, ["old", "new"])
-        self.assertEqual(self.feed.newer_than(0, 0), (3, '{"type":"health","seq":3,"state":"new"}'))
+        self.assertEqual(self.feed.newest, (3, '{"type":"health","seq":3,"state":"new"}'))
 
-    def test_facts_that_fail_are_told_to_who_publishes_and_the_next_message_comes(self):
-        facts = iter([ZeroDivisionError, {}])
-
-        def failing_once():
-            result = next(facts)
-            if result is ZeroDivisionError:
-                raise result
-            return result
-
-        self.feed = Feed(failing_once)
+    def test_facts_that_fail_are_raised_where_it_is_published_and_the_next_message_comes(self):
+        self.feed = Feed(Mock(side_effect=[ZeroDivisionError, {}]))
         with self.assertRaises(ZeroDivisionError):
             self.feed.publish()
-        self.assertIsNone(self.feed.newer_than(0, 0))
+        self.assertEqual(self.feed.newest.seq, 0)
         self.feed.publish()
-        self.assertEqual(self.feed.newer_than(0, 0).seq, 2)
+        self.assertEqual(self.feed.newest.seq, 2)
 
-    def test_numbers_rise_whoever_publishes(self):
+    def test_numbers_rise_whichever_thread_publishes(self):
         threads = [threading.Thread(target=self.feed.publish) for _ in range(50)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(DEADLINE)
-        self.assertEqual(json.loads(self.feed.newer_than(0, 0).text)["seq"], 50)
+        self.assertEqual(json.loads(self.feed.newest.text)["seq"], 50)
 
     def test_text_is_not_escaped(self):
         feed = Feed(lambda: {"service": "Zo\u00eb"})
         feed.publish()
-        self.assertIn("Zo\u00eb", feed.newer_than(0, 0).text)
-
-
-if __name__ == "__main__":
-    unittest.main()
+        self.assertIn("Zo\u00eb", feed.newest.text)
