@@ -1,16 +1,20 @@
 """What can be set, all of it by environment variables: each setting's type, default and meaning.
 
-`python -m app.settings` prints the table in the README.
+`python -m app.settings` prints the tables in the README.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from app import setting_types as t
 from app import setting_urls as urls
+from app import setting_warnings
+from app.setting_declarations import PREFIX, declarations, settings_of
+from app.setting_dependencies import BUILT_IN, INHERITED, DependencySettings
+from app.setting_masks import MASK, mask, secrets_in, shown
+from app.setting_source import Source, rule_of
 
 
 class SettingsError(ValueError):
@@ -32,9 +36,11 @@ class Settings(BaseModel):
 
     host: t.Host = Field("0.0.0.0", description="address to listen on")
     port: t.Port = Field(8080, description="port to listen on")
-    mongo_uri: urls.MongoAddress = Field(SecretStr("mongodb://localhost:27017"), description="MongoDB")
+    mongo_uri: urls.MongoAddress = Field(
+        SecretStr(BUILT_IN["mongodb"].address), description="MongoDB; empty: not watched"
+    )
     ai_service_url: urls.HttpAddress = Field(
-        SecretStr("http://localhost:8000"), description="AI service; `/health` is added"
+        SecretStr(BUILT_IN["ai_service"].address), description="AI service, `/health` is added; empty: not watched"
     )
     service_name: t.Text = Field("server", description="name as reported")
     service_version: t.Text = Field("1.0.0", description="version as reported")
@@ -51,8 +57,8 @@ class Settings(BaseModel):
     unhealthy_status_code: Annotated[int, t.one_of(503, 200)] = Field(
         503, description="status code of `/health` and `/health/details` when unhealthy: {values}"
     )
-    readiness_requires: Annotated[tuple[str, ...], t.Items, t.some_of("mongodb", "ai_service")] = Field(
-        (), description="dependencies that must be connected for `/health/ready` to return 200: `{values}`"
+    readiness_requires: t.Names = Field(
+        (), description="names of the dependencies that must be connected for `/health/ready` to return 200"
     )
     sweep_interval_seconds: t.Seconds = Field(30.0, description="between sweeps over the WebSocket connections")
     reconnect_max_attempts: t.Count = Field(5, description="attempts to reconnect before a pause")
@@ -76,10 +82,8 @@ class Settings(BaseModel):
     shutdown_timeout_seconds: t.Seconds = Field(
         5.0, description="after that: time for requests in flight, which are then cut"
     )
-    ca_bundle: t.CaBundle = Field(
-        "", description="PEM file of the authorities for `https` and `wss` peers; empty: certifi's"
-    )
-    worker_class: Annotated[str, t.one_of("probe", "gthread")] = Field(
+    ca_bundle: t.CaBundle = Field("", description="PEM file of the authorities for TLS peers; empty: certifi's")
+    worker_class: Annotated[str, t.LowerCase, t.one_of("probe", "gthread")] = Field(
         "probe", description="{values}; `gthread` is gunicorn's own, on which probes can be crowded out"
     )
     status_token: t.Token = Field(
@@ -89,9 +93,16 @@ class Settings(BaseModel):
     log_level: Annotated[str, t.UpperCase, t.one_of("DEBUG", "INFO", "WARNING", "WARN", "ERROR", "CRITICAL")] = Field(
         "INFO", description="{values}"
     )
-    log_format: Annotated[str, t.one_of("text", "json")] = Field("text", description="{values}")
+    log_format: Annotated[str, t.LowerCase, t.one_of("text", "json")] = Field("text", description="{values}")
 
     _tidy = field_validator("*", mode="before")(t.tidy)
+    _dependencies: tuple[DependencySettings, ...] = PrivateAttr(())
+    _options: dict[str, str] = PrivateAttr(default_factory=dict)  # those of dependencies, as they may be shown
+
+    @property
+    def dependencies(self) -> tuple[DependencySettings, ...]:
+        """What is watched, sorted by name."""
+        return self._dependencies
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> "Settings":
@@ -99,61 +110,76 @@ class Settings(BaseModel):
 
         Raises SettingsError, which reports every bad variable.
         """
-        fields = cls.model_fields
-        values = {name: environ[name.upper()] for name in fields if name.upper() in environ}
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            bad = {each["loc"][0] for each in error.errors(include_input=False)}
-        raise SettingsError([_complaint(name, fields[name], values.get(name)) for name in fields if name in bad])
+        variables = [name.upper() for name in cls.model_fields]
+        source = Source(environ, lambda name: name in variables or name.startswith(PREFIX))
+        declared = declarations(source)
+        values = {name.lower(): source.values[name] for name in variables if name in source.values}
+        # The default address of a dependency whose URL is an option is not in force.
+        values |= {
+            BUILT_IN[each.name].variable.lower(): ""
+            for each in declared
+            if each.name in BUILT_IN and "URL" in each.options
+        }
+        known = [each.name for each in declared if not each.left_out]
+        settings = source.validate(cls, values, str.upper, {"dependencies": known})
+        good = settings or cls.model_construct()  # the defaults
+        inherited = {option: getattr(good, variable.lower()) for option, variable in INHERITED.items()}
+        dependencies = settings_of(declared, inherited, source)
+        if settings is None or source.bad:
+            order = [*variables, *sorted(source.bad)]
+            raise SettingsError([source.bad[name] for name in dict.fromkeys(order) if name in source.bad])
+        settings._dependencies = tuple(dependencies)
+        options = sorted(name for name in source.values if name.startswith(PREFIX))
+        settings._options = {name: _shown_option(name, source.values[name]) for name in options}
+        return settings
 
     def masked(self) -> dict[str, str]:
         """Every variable and its value in force, as it may be shown."""
-        shown = {name.upper(): _shown(getattr(self, name)) for name in type(self).model_fields}
-        return shown | {"STATUS_TOKEN": urls.MASK * bool(self.status_token)}
+        fields = {name.upper(): shown(getattr(self, name)) for name in type(self).model_fields}
+        return fields | {"STATUS_TOKEN": MASK * bool(self.status_token)} | self._options
 
     def secrets(self) -> set[str]:
-        """What no log line may contain: the token, and what is secret in a URL."""
-        addresses = [self.mongo_uri, self.ai_service_url, *(up.url for up in self.ws_upstreams)]
-        found = {secret for url in addresses for secret in urls.secrets_in(url.get_secret_value())}
+        """What no log line may contain: the token, what is secret in a URL, and headers."""
+        found = {secret for up in self.ws_upstreams for secret in secrets_in(up.url.get_secret_value())}
+        for dependency in self.dependencies:
+            found |= dependency.secrets()
         return found | ({self.status_token.get_secret_value()} - {""})
 
-
-def _may_be(field: FieldInfo) -> t.MayBe:
-    return next(each for each in field.metadata if isinstance(each, t.MayBe))
-
-
-def _complaint(name: str, field: FieldInfo, value: str | None) -> str:
-    may_be = _may_be(field)
-    line = f"{name.upper()}: must be {may_be.words}"
-    if may_be.secret:
-        return line
-    # A default is bad where another setting leaves no room for it.
-    return f"{line}, not {f'its default {_shown(field.default)}' if value is None else repr(value[:100])}"
+    def warnings(self, environ: Mapping[str, str]) -> list[str]:
+        """What is worth a warning at start: lines without secrets, none if all is as it should be."""
+        variables = [name.upper() for name in type(self).model_fields]
+        return [*setting_warnings.misspelt(environ, variables), *setting_warnings.driver(self.dependencies)]
 
 
-def _shown(value: Any) -> str:
-    match value:
-        case SecretStr():
-            return urls.mask(value.get_secret_value())
-        case urls.Upstream():
-            return f"{value.name}={_shown(value.url)}"
-        case tuple():
-            return ",".join(map(_shown, value))
-        case float():
-            return f"{value:g}"
-    return str(value)
+def _shown_option(variable: str, value: str) -> str:
+    if variable.endswith("__HEADERS"):
+        return MASK * bool(value)
+    return mask(value) if variable.endswith("__URL") else value
 
 
 def table() -> str:
     """The settings as a Markdown table."""
-    rows = ["| variable | default | meaning |", "| --- | --- | --- |"]
-    for name, field in Settings.model_fields.items():
-        default = _shown(field.default)
-        meaning = (field.description or "").format(values=_may_be(field).values)
-        rows.append(f"| `{name.upper()}` | {f'`{default}`' if default else 'empty'} | {meaning} |")
+    return _table("variable", Settings, {})
+
+
+def dependency_table() -> str:
+    """The options of a dependency as a Markdown table."""
+    inherited = {option: f"`{variable}`" for option, variable in INHERITED.items()}
+    return _table("option", DependencySettings, {"URL": "", "TITLE": "the name", **inherited})
+
+
+def _table(heading: str, model: type[BaseModel], defaults: Mapping[str, str]) -> str:
+    """A row for each field; `defaults` are those that the model does not have by itself."""
+    rows = [f"| {heading} | default | meaning |", "| --- | --- | --- |"]
+    for name, field in model.model_fields.items():
+        if name == "name":
+            continue
+        variable = field.alias or name.upper()
+        default = f"`{text}`" if (text := shown(field.default)) else "empty"
+        meaning = (field.description or "").replace("{values}", rule_of(field.metadata).values)
+        rows.append(f"| `{variable}` | {defaults.get(variable, default)} | {meaning} |")
     return "\n".join(rows)
 
 
 if __name__ == "__main__":
-    print(table())
+    print(table(), dependency_table(), sep="\n\n")

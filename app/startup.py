@@ -1,10 +1,13 @@
 """How every process of the service begins."""
 
+import logging
 import os
 import sys
 
 from app.logs.setup import configure
 from app.settings import Settings, SettingsError
+
+log = logging.getLogger(__name__)
 
 
 def load_settings() -> Settings:
@@ -19,3 +22,9 @@ def load_settings() -> Settings:
         sys.exit(2)
     configure(settings.log_level, settings.log_format, settings.secrets())
     return settings
+
+
+def warn(settings: Settings) -> None:
+    """Log what is worth a warning in the environment; in one process is enough."""
+    for line in settings.warnings(os.environ):
+        log.warning(line)

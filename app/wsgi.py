@@ -4,7 +4,7 @@ import logging
 import textwrap
 
 from app.factory import create_app, runtime_of
-from app.startup import load_settings
+from app.startup import load_settings, warn
 
 # Well below the longest line of the log: nothing is cut out of the settings, however many upstreams they name.
 SHOWN_CHARACTERS = 4000
@@ -18,5 +18,6 @@ wrapper = textwrap.TextWrapper(
 )
 for part in wrapper.wrap(shown):
     log.info("settings: %s", part)
+warn(settings)
 app = create_app(settings)
 runtime_of(app).start()

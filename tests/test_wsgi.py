@@ -90,9 +90,8 @@ class BadSettingsTest(unittest.TestCase):
         self.assert_refused(run(AUDITED + "import app.wsgi", **BAD))
 
     def test_the_command_that_starts_the_service_ends_with_status_2(self):
-        done = subprocess.run(
-            [ROOT / "bin/serve"], cwd="/", env={**minimal(), **BAD}, capture_output=True, text=True, timeout=SECONDS
-        )
+        env = {**minimal(), **BAD, "VENV": sys.prefix}
+        done = subprocess.run([ROOT / "bin/serve"], cwd="/", env=env, capture_output=True, text=True, timeout=SECONDS)
         self.assert_refused(done)
 
 
