@@ -6,17 +6,17 @@ from typing import Any
 import certifi
 from flask import Flask
 
-from app.checks.check import Check
-from app.checks.http import HttpCheck
-from app.checks.mongodb import MongoDbCheck
+from app.checks.check import Check, CheckConfig
+from app.checks.kinds import kind_of
 from app.connections.backoff import Backoff
 from app.connections.dialler import Dialler
 from app.connections.monitor import Monitor
-from app.connections.outbound import OUTCOMES, Outbound
 from app.connections.registry import Registry
-from app.connections.upstreams import create_upstreams
+from app.connections.target import Target
+from app.connections.upstream import OUTCOMES, Upstream
 from app.health.answers import ProbeAnswers
 from app.health.checker_state import Step
+from app.health.dependency import Dependency
 from app.health.report import Identity
 from app.health.state_log import StateLog
 from app.health.timing import Timing
@@ -25,6 +25,7 @@ from app.logs.setup import dropped_lines
 from app.metrics import Metrics
 from app.net.resolver import Resolver
 from app.runtime import Runtime
+from app.setting_masks import mask
 from app.settings import Settings
 from app.tally import Tally
 from app.web import access, error_handlers, security_headers
@@ -40,13 +41,20 @@ ANSWERS = "server_health_answers"
 
 def create_app(settings: Settings) -> Flask:
     """Assemble the service. Nothing runs before `runtime_of(app).start()`."""
-    watch = _watch(settings)
+    addresses = {each.name: mask(each.url.get_secret_value()) for each in settings.dependencies}
+    state_log = StateLog(settings.service_name, addresses)
+    watch = _watch(settings, state_log)
     registry = Registry(settings.ws_max_connections)
     monitor = Monitor(registry, interval=settings.sweep_interval_seconds)
     reconnects = Tally(OUTCOMES)
+    monitor.listen(state_log.tick)
     runtime = Runtime(watch, registry, monitor, _upstreams(settings, reconnects))
     answers = ProbeAnswers(
-        settings.unhealthy_status_code, settings.readiness_requires, runtime.ailing_threads, lambda: runtime.draining
+        watch.dependencies,
+        settings.unhealthy_status_code,
+        settings.readiness_requires,
+        runtime.ailing_threads,
+        lambda: runtime.draining,
     )
     metrics = Metrics(
         watch,
@@ -61,17 +69,24 @@ def create_app(settings: Settings) -> Flask:
     token = settings.status_token.get_secret_value()
     app = Flask("app", static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # GET and HEAD are all there is
+    app.url_map.merge_slashes = False  # /health//ready is 404: a balancer takes a redirect for healthy
     app.extensions[EXTENSION] = runtime
     app.extensions[ANSWERS] = answers
-    app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": settings.ws_ping_interval_seconds}
-    access.init_app(app, token)
+    access.init_app(app, token, answers.routes)
     error_handlers.init_app(app)
-    security_headers.init_app(app)
+    security_headers.init_app(app, answers.routes)
     app.register_blueprint(create_health_blueprint(watch, answers, runtime.facts))
     app.register_blueprint(create_metrics_blueprint(metrics))
-    app.register_blueprint(create_page_blueprint(watch, runtime.facts, settings.check_timeout_seconds))
+    app.register_blueprint(create_page_blueprint(watch, runtime.facts))
     app.register_blueprint(
-        create_websocket_blueprint(_feed(runtime), registry, watch.follow, token, settings.ws_allowed_origins)
+        create_websocket_blueprint(
+            _feed(runtime),
+            registry,
+            watch.follow,
+            settings.ws_ping_interval_seconds,
+            token,
+            settings.ws_allowed_origins,
+        )
     )
     return app
 
@@ -88,43 +103,64 @@ def answers_of(app: Flask) -> ProbeAnswers:
     return answers
 
 
-def _watch(settings: Settings) -> HealthWatch:
-    timeout = settings.check_timeout_seconds
+def watched(settings: Settings) -> list[tuple[Dependency, Check]]:
+    """Every dependency that is to be watched, and its check."""
+    resolver = Resolver()
     ca_bundle = settings.ca_bundle or certifi.where()
-    checks: list[Check] = [
-        MongoDbCheck("mongodb", settings.mongo_uri.get_secret_value(), timeout),
-        HttpCheck(
-            "ai_service", settings.ai_service_url.get_secret_value().rstrip("/") + "/health", ca_bundle, Resolver()
-        ),
-    ]
-    timing = Timing(
-        interval=settings.check_interval_seconds,
-        max_age=settings.check_max_age_seconds,
-        probe_wait=settings.probe_wait_seconds,
-        timeout=timeout,
-    )
+    pairs = []
+    for each in settings.dependencies:
+        kind = kind_of(each.url.get_secret_value())
+        dependency = Dependency(
+            each.name,
+            kind.name,
+            each.title,
+            each.required,
+            each.failures,
+            each.successes,
+            Timing(each.interval, each.max_age, settings.probe_wait_seconds, each.timeout),
+            each.affects or "",
+            each.runbook_url or "",
+        )
+        config = CheckConfig(
+            each.name,
+            each.url.get_secret_value(),
+            each.timeout,
+            ca_bundle,
+            resolver,
+            each.statuses,
+            each.body_matches,
+            {name: value.get_secret_value() for name, value in each.headers.items()},
+        )
+        pairs.append((dependency, kind.create(config)))
+    return pairs
+
+
+def _watch(settings: Settings, state_log: StateLog) -> HealthWatch:
     return HealthWatch(
         Identity(settings.service_name, settings.service_version),
-        checks,
-        timing,
+        watched(settings),
         fresh_waiters=settings.http_threads // 4,
-        listeners=[StateLog()],
+        fresh_seconds=settings.check_max_age_seconds + max(each.timeout for each in settings.dependencies),
+        listeners=[state_log],
     )
 
 
-def _upstreams(settings: Settings, reconnects: Tally[str]) -> list[Outbound]:
+def _upstreams(settings: Settings, outcomes: Tally[str]) -> list[Upstream]:
     dialler = Dialler(
-        timeout=settings.dial_timeout_seconds,
-        ping_interval=settings.ws_ping_interval_seconds,
-        ca_bundle=settings.ca_bundle or None,
+        settings.dial_timeout_seconds,
+        settings.ws_ping_interval_seconds,
+        settings.ca_bundle or certifi.where(),
+        Resolver(),
     )
     backoff = Backoff(
         base=settings.reconnect_backoff_seconds,
         max_attempts=settings.reconnect_max_attempts,
         cooldown=settings.reconnect_cooldown_seconds,
     )
-    named = [(each.name, each.url.get_secret_value()) for each in settings.ws_upstreams]
-    return create_upstreams(named, dialler, backoff, reconnects=reconnects)
+    return [
+        Upstream(each.name, Target.parse(each.url.get_secret_value()), dialler, backoff, outcomes)
+        for each in settings.ws_upstreams
+    ]
 
 
 def _feed(runtime: Runtime) -> Feed:
@@ -140,7 +176,7 @@ def _feed(runtime: Runtime) -> Feed:
 
     feed = Feed(facts)
     runtime.watch.listen(publish_step)
-    runtime.registry.subscribe(lambda _connection, _state: feed.publish())
-    runtime.monitor.subscribe(feed.publish)
+    runtime.registry.listen(lambda _connection, _state: feed.publish())
+    runtime.monitor.listen(feed.publish)
     runtime.on_drain(feed.publish)
     return feed

@@ -18,8 +18,8 @@ from app.net.reason import Reason
 from app.tally import Tally
 
 PREFIX = "server_health"
-# A check takes at most CHECK_TIMEOUT_SECONDS, which is at most 5: no duration is beyond the last bucket.
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+# The longest timeout of a dependency is 30 s: no check takes longer than the last bucket.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 NO_REASON = "none"  # an empty label would be no label at all
 # No check ends with these two.
 NOT_CHECKED = (Reason.PENDING, Reason.STALE)
@@ -94,7 +94,7 @@ class _Checks:
 
     def __call__(self, step: Step) -> None:
         before, after, outcome = step
-        name = after.dependency
+        name = after.name
         if outcome is not None:
             self._durations.labels(name).observe(outcome.latency)
             self._ended.labels(name, status_of(outcome.reason), outcome.reason or NO_REASON).inc()
@@ -133,7 +133,9 @@ class _Holding(Collector):
             "Which service reports, as it is set.",
             {"version": identity.version, "service": identity.service},
         )
-        yield _gauge("up", "Whether all dependencies are connected: 1 or 0.", report.healthy)
+        yield _gauge("up", "Whether all required dependencies are connected: 1 or 0.", report.healthy)
+        degraded = report.healthy and bool(report.degraded)
+        yield _gauge("degraded", "Whether only optional dependencies are disconnected: 1 or 0.", degraded)
         yield _gauge("draining", "Whether the service is leaving: 1 or 0.", self._draining())
         up = _labelled("dependency_up", "Whether the dependency is connected: 1 or 0.", "dependency")
         success = _labelled(
@@ -141,11 +143,24 @@ class _Holding(Collector):
             "When the last check began that found it connected; 0: none yet.",
             "dependency",
         )
+        required = _labelled(
+            "dependency_required", "Whether the service is unhealthy without it: 1 or 0.", "dependency"
+        )
+        expiry = _labelled(
+            "dependency_certificate_expiry_timestamp_seconds",
+            "When the certificate that it showed last expires.",
+            "dependency",
+        )
         for record in report.records:
-            up.add_metric([record.dependency], record.connected)
-            success.add_metric([record.dependency], (record.last_success or 0) / 1000)
+            required.add_metric([record.name], record.dependency.required)
+            if record.certificate_expires_at is not None:
+                expiry.add_metric([record.name], record.certificate_expires_at / 1000)
+            up.add_metric([record.name], record.connected)
+            success.add_metric([record.name], (record.last_success or 0) / 1000)
         yield up
+        yield required
         yield success
+        yield expiry
         yield self._connections()
         yield _counter(
             "reconnects",

@@ -41,7 +41,7 @@ class FactoryTest(unittest.TestCase):
         ended = threading.Event()
 
         def listener(told):
-            seen[told.after.dependency] = told.after.reason
+            seen[told.after.name] = told.after.reason
             if len(seen) == 2:
                 ended.set()
 
@@ -103,6 +103,7 @@ class FactoryTest(unittest.TestCase):
                 "version",
                 "service",
                 "dependencies",
+                "degraded",
                 "checks",
                 "connections",
                 "monitor",
@@ -122,6 +123,27 @@ class FactoryTest(unittest.TestCase):
 
     def test_the_checks_go_where_the_settings_say(self):
         self.assertEqual(self.start(self.create()), {"ai_service": "refused", "mongodb": "refused"})
+
+    def test_every_declared_dependency_is_watched_as_its_options_say(self):
+        app = self.create(
+            MONGO_URI="",
+            DEPENDENCY__CACHE__URL=f"redis://127.0.0.1:{unused_port()}",
+            DEPENDENCY__CACHE__REQUIRED="false",
+            DEPENDENCY__CACHE__FAILURES="3",
+            DEPENDENCY__CACHE__MAX_AGE_SECONDS="60",
+            READINESS_REQUIRES="cache",
+        )
+        self.assertEqual(self.start(app), {"ai_service": "refused", "cache": "refused"})
+        cache = runtime_of(app).watch.current().records[1].dependency
+        self.assertEqual((cache.kind, cache.required, cache.failures), ("redis", False, 3))
+        self.assertEqual((cache.timing.max_age, cache.timing.interval), (60, 60))
+        self.assertEqual(self.get(app, "/health/ready")[1], {"status": "not ready", "missing": ["cache"]})
+        self.assertEqual(self.get(app, "/health/cache")[0], 503)
+
+    def test_a_path_with_two_slashes_is_not_a_redirect(self):
+        app = self.create()
+        for path in ("/health/", "/health//ready", "/health//", "/health/unknown"):
+            self.assertEqual(app.test_client().get(path).status_code, 404, path)
 
     def test_the_cap_of_the_feed_is_as_set(self):
         app = self.create(WS_MAX_CONNECTIONS="7")
@@ -144,7 +166,7 @@ class FactoryTest(unittest.TestCase):
         )
         runtime = runtime_of(app)
         self.assertEqual(runtime.monitor.interval, 11)
-        timing = runtime.watch._timing
+        timing = runtime.watch.current().records[0].dependency.timing
         self.assertEqual((timing.timeout, timing.interval, timing.max_age, timing.probe_wait), (2, 60, 50, 1.5))
         self.assertEqual(runtime.watch._fresh_waiters._value, 2)
 

@@ -7,7 +7,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # What gunicorn loads by name: like app.wsgi they are where a process begins, and nothing imports them.
-ENTRIES = frozenset({"app.wsgi", "app.serving.gunicorn_conf", "app.serving.probe_worker"})
+ENTRIES = frozenset({"app.wsgi", "app.serving.command", "app.serving.gunicorn_conf", "app.serving.probe_worker"})
 
 ALLOWED = {
     "app.net": {"app.net"},
@@ -16,17 +16,44 @@ ALLOWED = {
     "app.health": {"app.health", "app.checks", "app.net", "app.tally"},
     "app.connections": {"app.connections", "app.net", "app.tally"},
     "app.setting_types": set(),
-    "app.setting_urls": {"app.setting_types"},
-    "app.settings": {"app.setting_types", "app.setting_urls"},
+    "app.setting_masks": set(),
+    "app.setting_http": {"app.setting_types"},
+    "app.setting_source": {"app.setting_types", "app.setting_masks"},
+    "app.setting_drivers": {"app.setting_types", "app.setting_masks"},
+    "app.setting_urls": {"app.setting_types", "app.setting_masks", "app.setting_drivers"},
+    "app.setting_dependencies": {"app.setting_types", "app.setting_masks", "app.setting_http", "app.setting_urls"},
+    "app.setting_declarations": {
+        "app.setting_types",
+        "app.setting_source",
+        "app.setting_urls",
+        "app.setting_dependencies",
+    },
+    "app.setting_warnings": {
+        "app.setting_source",
+        "app.setting_drivers",
+        "app.setting_dependencies",
+        "app.setting_declarations",
+    },
+    "app.settings": {
+        "app.setting_types",
+        "app.setting_masks",
+        "app.setting_source",
+        "app.setting_urls",
+        "app.setting_dependencies",
+        "app.setting_declarations",
+        "app.setting_warnings",
+    },
     "app.logs": {"app.logs"},
     "app.startup": {"app.settings", "app.logs"},
+    "app.problem": {"app.health"},
     "app.runtime": {"app.health", "app.connections", "app.tally"},
     "app.metrics": {"app.health", "app.checks", "app.connections", "app.net", "app.tally"},
     "app.page": {"app.page", "app.health", "app.net"},
-    "app.web": {"app.web", "app.page", "app.metrics", "app.health", "app.connections", "app.net"},
-    "app.serving": {"app.serving", "app.runtime", "app.health", "app.connections"},
+    "app.web": {"app.web", "app.page", "app.metrics", "app.problem", "app.health", "app.connections", "app.net"},
+    "app.serving": {"app.serving", "app.runtime", "app.problem", "app.health"},
     "app.factory": {
         "app.settings",
+        "app.setting_masks",
         "app.web",
         "app.serving",
         "app.runtime",
@@ -44,11 +71,20 @@ FLASK = frozenset({"flask", "flask_sock", "werkzeug", "jinja2"})
 ONLY_IN = {
     **dict.fromkeys(FLASK, ("app.web", "app.factory")),
     "gunicorn": ("app.serving",),
-    "pymongo": ("app.checks", "app.setting_urls"),
+    "pymongo": ("app.checks", "app.setting_drivers"),
+    "psycopg": ("app.checks", "app.setting_drivers"),
     "requests": ("app.checks",),
     "prometheus_client": ("app.metrics",),
     "simple_websocket": ("app.connections", "app.web"),
-    "pydantic": ("app.settings", "app.setting_types", "app.setting_urls"),
+    "pydantic": (
+        "app.settings",
+        "app.setting_types",
+        "app.setting_masks",
+        "app.setting_source",
+        "app.setting_http",
+        "app.setting_urls",
+        "app.setting_dependencies",
+    ),
 }
 ENVIRONMENT = frozenset({"environ", "environb", "getenv", "getenvb", "putenv"})
 
@@ -98,7 +134,7 @@ class ImportsTest(unittest.TestCase):
                 continue
             part = next((part for part in ALLOWED if belongs(module.name, part)), None)
             self.assertIsNotNone(part, f"{module.name} has no place in the architecture")
-            ours = {name for name in module.imported if belongs(name, "app")}
+            ours = {name for name in module.imported if belongs(name, "app")} - {"app.__version__"}
             strays = {name for name in ours if not any(belongs(name, allowed) for allowed in ALLOWED[part])}
             with self.subTest(module.name):
                 self.assertEqual(strays, set())

@@ -1,5 +1,6 @@
 """What `/metrics` tells, sample by sample."""
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -8,17 +9,16 @@ import unittest
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.checks.check import Outcome
 from app.connections.backoff import Backoff
 from app.connections.monitor import Monitor
-from app.connections.outbound import Outbound
 from app.connections.registry import Registry
+from app.connections.upstream import Upstream
 from app.health.checker_state import Step
-from app.health.record import Record
 from app.health.report import Identity, Report
 from app.metrics import Metrics
 from app.net.reason import Reason
 from app.tally import Tally
+from tests.fakes import new_record, outcome
 from tests.requirement import need
 
 
@@ -28,7 +28,7 @@ class FakeWatch:
     dependencies = ["ai_service", "mongodb"]
 
     def __init__(self):
-        self.records = {name: Record(name, 0) for name in self.dependencies}
+        self.records = {name: new_record(name, 0) for name in self.dependencies}
 
     def listen(self, listener):
         self._listener = listener
@@ -39,8 +39,9 @@ class FakeWatch:
     def check(self, name, reason=None, latency=0.02, began=1_795_464_000_500):
         """A check ends."""
         before = self.records[name]
-        self.records[name] = before.after_check(began, began, reason, latency * 1000)
-        self._listener(Step(before, self.records[name], Outcome(reason, latency)))
+        ended = outcome(reason, latency * 1000)
+        self.records[name] = before.after_check(began, began, ended)
+        self._listener(Step(before, self.records[name], ended))
 
     def go_stale(self, name):
         before = self.records[name]
@@ -112,6 +113,24 @@ class MetricsTest(unittest.TestCase):
         self.watch.check("ai_service")
         self.assertEqual(self.value("up"), 1)
 
+    def test_an_optional_dependency_makes_the_service_degraded_and_not_down(self):
+        self.watch.records["mongodb"] = new_record("mongodb", required=False)
+        self.watch.check("ai_service")
+        self.watch.check("mongodb", Reason.REFUSED)
+        self.assertEqual((self.value("up"), self.value("degraded")), (1, 1))
+        self.assertEqual(self.value("dependency_required", dependency="mongodb"), 0)
+        self.assertEqual(self.value("dependency_required", dependency="ai_service"), 1)
+        self.watch.check("mongodb")
+        self.assertEqual((self.value("up"), self.value("degraded")), (1, 0))
+
+    def test_the_expiry_of_a_certificate_is_in_seconds_and_only_where_it_is_known(self):
+        name = "dependency_certificate_expiry_timestamp_seconds"
+        self.watch.check("mongodb")
+        self.assertNotIn((name, frozenset({("dependency", "mongodb")})), self.samples())
+        record = self.watch.records["mongodb"]
+        self.watch.records["mongodb"] = dataclasses.replace(record, certificate_expires_at=1_800_000_000_000)
+        self.assertEqual(self.value(name, dependency="mongodb"), 1_800_000_000)
+
     def test_the_last_success_is_in_seconds(self):
         self.watch.check("mongodb")
         self.watch.check("mongodb", Reason.DNS, began=1_795_464_999_000)
@@ -153,7 +172,7 @@ class MetricsTest(unittest.TestCase):
         self.assertEqual(self.value("check_duration_seconds_sum", dependency="mongodb"), 5.002)
 
     def test_connections_are_counted_by_direction_and_state(self):
-        self.registry.add("feed", Outbound("feed", None, Backoff()))
+        self.registry.add("feed", Upstream("feed", None, None, Backoff(), self.reconnects))
         self.assertEqual(self.value("connections", direction="outbound", state="connecting"), 1)
         self.assertEqual(self.value("connections", direction="outbound", state="failed"), 0)
         self.assertEqual(self.value("connections", direction="inbound", state="connected"), 0)

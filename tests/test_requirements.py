@@ -43,14 +43,16 @@ class RequirementsTest(unittest.TestCase):
 
     def test_nothing_is_locked_that_nothing_requires(self):
         """Every locked package is reached from setup.cfg, on this Python."""
-        environment = default_environment() | {"extra": ""}
         reached, ahead = set(), required()
         while ahead:
-            name = canonicalize_name(ahead.pop().name)
+            requirement = ahead.pop()
+            name = canonicalize_name(requirement.name)
             if name not in reached:
                 reached.add(name)
-                needs = map(Requirement, requires(name) or [])
-                ahead += [each for each in needs if each.marker is None or each.marker.evaluate(environment)]
+                environments = [default_environment() | {"extra": extra} for extra in ("", *requirement.extras)]
+                for each in map(Requirement, requires(name) or []):
+                    if each.marker is None or any(map(each.marker.evaluate, environments)):
+                        ahead.append(each)
         self.assertEqual(sorted(locked(LOCKED)), sorted(reached))
 
     def test_every_locked_package_has_one_version_and_its_hashes(self):

@@ -1,32 +1,59 @@
 """What a check is: one question to one dependency, and why the answer was no, in one word."""
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field
 
 from app.net.clock import clock as default_clock
 from app.net.deadline import Deadline
-from app.net.reason import Reason, causes, reason_of
+from app.net.reason import Cause, Reason, cause_of, causes
+from app.net.resolver import Resolver
+
+UNEXPECTED = Cause(Reason.ERROR, "unexpected error, see the log")
 
 
 class CheckFailed(Exception):
-    """The dependency answered, and the answer is no."""
+    """The dependency answered, and the answer is no. `detail` as in Cause."""
 
-    def __init__(self, reason: Reason, text: str) -> None:
-        super().__init__(text)
-        self.reason = reason
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.cause = Cause(reason, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckConfig:
+    """What a check is made from: the URL of the dependency, whole, and what every kind may need.
+
+    `timeout` is that of one check, in seconds; `ca_bundle` the path of a PEM file. What follows is for HTTP alone.
+    """
+
+    name: str
+    url: str = field(repr=False)
+    timeout: float
+    ca_bundle: str
+    resolver: Resolver
+    statuses: Container[int] = (200,)
+    body_matches: re.Pattern[str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How one check ended.
 
-    `reason` is None if the dependency is connected; `latency` is in seconds; `error` is for the log only.
+    `cause` is None if the dependency is connected; `latency` is in seconds; `error` is for the log only;
+    `certificate_expires_at`, in Unix milliseconds, is None if the peer showed no certificate or it is not known.
     """
 
-    reason: Reason | None
+    cause: Cause | None
     latency: float
     error: BaseException | None = None
+    certificate_expires_at: int | None = None
+
+    @property
+    def reason(self) -> Reason | None:
+        return self.cause and self.cause.reason
 
 
 class Check(ABC):
@@ -37,18 +64,20 @@ class Check(ABC):
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.certificate_expires_at: int | None = None
+        """When the certificate of the peer expires, in Unix milliseconds; kept from the newest connection."""
 
     @abstractmethod
     def run(self, deadline: Deadline) -> None:
         """Return if the dependency is connected, raise any Exception if it is not, by `deadline`."""
 
-    def reason_of(self, cause: BaseException) -> Reason | None:
-        """The word for one exception of a chain; a kind adds the exceptions of its own client."""
-        return cause.reason if isinstance(cause, CheckFailed) else reason_of(cause)
+    def cause_of(self, error: BaseException) -> Cause | None:
+        """The cause for one exception of a chain; a kind adds the exceptions of its own client."""
+        return error.cause if isinstance(error, CheckFailed) else cause_of(error)
 
-    def reason(self, error: BaseException) -> Reason:
-        """The one word for what `run` raised: that of the outermost cause that has one."""
-        return next(filter(None, map(self.reason_of, causes(error))), Reason.ERROR)
+    def cause(self, error: BaseException) -> Cause:
+        """The cause for what `run` raised: that of the outermost exception of the chain that has one."""
+        return next(filter(None, map(self.cause_of, causes(error))), UNEXPECTED)
 
     def abort(self) -> None:  # noqa: B027
         """End a run that is past its deadline, from another thread. Does not block."""
@@ -63,5 +92,5 @@ def perform(check: Check, timeout: float, clock: Callable[[], float] = default_c
     try:
         check.run(Deadline(timeout, clock))
     except Exception as error:
-        return Outcome(check.reason(error), clock() - began, error)
-    return Outcome(None, clock() - began)
+        return Outcome(check.cause(error), clock() - began, error, check.certificate_expires_at)
+    return Outcome(None, clock() - began, None, check.certificate_expires_at)

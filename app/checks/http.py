@@ -2,7 +2,9 @@
 
 import http.client
 import io
+import re
 import socket
+from collections.abc import Container, Mapping
 from typing import Any
 
 import requests
@@ -10,40 +12,68 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from app.checks.check import Check, CheckFailed
+from app.checks.check import Check, CheckConfig, CheckFailed
 from app.net.connect import dial
 from app.net.cutoff import Cutoff
 from app.net.deadline import Deadline
-from app.net.reason import Reason
+from app.net.reason import Cause, Reason
 from app.net.resolver import Resolver
+from app.net.tls import expires_at
 
 HEAD_BYTES = 64 * 1024
 MOST_INTERIM = 16
 BODY_BYTES = 64 * 1024
 BODY_SECONDS = 0.1
+STALLED = 0.9
+SEARCH_AGAIN = 1.1
+UNAUTHORIZED = frozenset({401, 403})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class HttpCheck(Check):
     """Sends `GET url` over one kept-alive connection.
 
-    Userinfo in the URL becomes Basic authentication. `ca_bundle` is the path of a PEM file for https.
+    Userinfo in the URL becomes Basic authentication. `ca_bundle` is the path of a PEM file for https. Connected means
+    that the status code is in `statuses`, and that `body_matches` is found in the first 64 KiB of the body, decoded as
+    UTF-8. `headers` are sent along.
     """
 
-    def __init__(self, name: str, url: str, ca_bundle: str, resolver: Resolver) -> None:
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        ca_bundle: str,
+        resolver: Resolver,
+        *,
+        statuses: Container[int] = (http.client.OK,),
+        body_matches: re.Pattern[str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(name)
         self._url = url
-        self._link = _Link(resolver)
-        self._session = _session(self._link, ca_bundle)
+        self._statuses = statuses
+        self._body_matches = body_matches
+        self._link = _Link(self, resolver)
+        self._session = _session(self._link, ca_bundle, headers or {})
 
     def run(self, deadline: Deadline) -> None:
-        """See Check: the head of the answer decides."""
+        """See Check. Without `body_matches`, the head of the answer decides."""
         response = self._get(deadline)
-        self._read_body(response, deadline)
-        if response.status_code in REDIRECTS:
-            raise CheckFailed(Reason.REDIRECT, f"answered {response.status_code}, a redirect")
-        if response.status_code != http.client.OK:
-            raise CheckFailed(Reason.HTTP_STATUS, f"answered {response.status_code}")
+        status = response.status_code
+        accepted = status in self._statuses
+        try:
+            if accepted and self._body_matches is not None:
+                self._find(self._body_matches, response, deadline)
+        finally:
+            self._read_rest(response, deadline)
+        if accepted:
+            return
+        detail = f"answered {status}"
+        if status in UNAUTHORIZED:
+            raise CheckFailed(Reason.AUTH, detail)
+        if status in REDIRECTS:
+            raise CheckFailed(Reason.REDIRECT, f"{detail}, a redirect")
+        raise CheckFailed(Reason.HTTP_STATUS, detail)
 
     def _get(self, deadline: Deadline) -> requests.Response:
         self._link.deadline = deadline
@@ -54,7 +84,7 @@ class HttpCheck(Check):
         except requests.ConnectionError as error:
             # A peer may close an idle connection at any time, even as the next request is on its way.
             untouched = (cutoff.dials, cutoff.cuts) == before
-            if not untouched or self.reason(error) is not Reason.CLOSED:
+            if not untouched or self.cause(error).reason is not Reason.CLOSED:
                 raise
         return self._send()
 
@@ -62,9 +92,32 @@ class HttpCheck(Check):
         left = self._link.deadline.remaining()
         return self._session.get(self._url, timeout=left, stream=True, allow_redirects=False)
 
-    def _read_body(self, response: requests.Response, deadline: Deadline) -> None:
-        """Read a small, prompt body so that the connection can be kept; otherwise drop the connection."""
-        if deadline.remaining() > BODY_SECONDS:
+    def _find(self, pattern: re.Pattern[str], response: requests.Response, deadline: Deadline) -> None:
+        """Return once `pattern` is found in what has arrived of the body, or raise."""
+        # A body that stalls is searched once more before the deadline.
+        self._link.deadline = deadline.within(deadline.remaining() * STALLED)
+        body, searched, stalled = b"", 0, None
+        while len(body) < BODY_BYTES:
+            try:
+                part = response.raw.read1(BODY_BYTES - len(body), decode_content=False)
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                stalled = error
+                break
+            if not part:
+                break
+            body += part
+            # Not after every byte of a body that drips: the work would grow with the square of its length.
+            if len(body) >= searched * SEARCH_AGAIN:
+                searched = len(body)
+                if pattern.search(body.decode("utf-8", "replace")):
+                    return
+        if pattern.search(body.decode("utf-8", "replace")):
+            return
+        raise stalled or CheckFailed(Reason.CONTENT, "the body does not match")
+
+    def _read_rest(self, response: requests.Response, deadline: Deadline) -> None:
+        """Read a small, prompt body to its end so that the connection can be kept; otherwise drop the connection."""
+        if not deadline.passed() and deadline.remaining() > BODY_SECONDS:
             self._link.deadline = deadline.within(BODY_SECONDS)
             try:
                 body = response.raw.read(BODY_BYTES + 1, decode_content=False)
@@ -75,14 +128,14 @@ class HttpCheck(Check):
                 return
         response.close()
 
-    def reason_of(self, cause: BaseException) -> Reason | None:
+    def cause_of(self, error: BaseException) -> Cause | None:
         """See Check."""
-        if isinstance(cause, requests.Timeout):
-            return Reason.TIMEOUT
-        reason = super().reason_of(cause)
-        if reason is None and isinstance(cause, (http.client.HTTPException, urllib3.exceptions.InvalidHeader)):
-            return Reason.PROTOCOL
-        return reason
+        if isinstance(error, requests.Timeout):
+            return Cause(Reason.TIMEOUT, "no answer in time")
+        cause = super().cause_of(error)
+        if cause is None and isinstance(error, (http.client.HTTPException, urllib3.exceptions.InvalidHeader)):
+            return Cause(Reason.PROTOCOL, "not an answer of HTTP")
+        return cause
 
     def abort(self) -> None:
         """See Check."""
@@ -97,7 +150,8 @@ class HttpCheck(Check):
 class _Link:
     """What the connection of a check is held to: by when it must have what it reads, and how to cut it off."""
 
-    def __init__(self, resolver: Resolver) -> None:
+    def __init__(self, check: Check, resolver: Resolver) -> None:
+        self.check = check
         self.resolver = resolver
         self.cutoff = Cutoff()
         self.deadline = Deadline(0)
@@ -110,11 +164,11 @@ class _Session(requests.Session):
         return None
 
 
-def _session(link: _Link, ca_bundle: str) -> requests.Session:
+def _session(link: _Link, ca_bundle: str, headers: Mapping[str, str]) -> requests.Session:
     session = _Session()
     session.trust_env = False  # no proxies, no .netrc, no authorities of the environment
     session.verify = ca_bundle  # urllib3 reads the file again for each new connection
-    session.headers.update({"User-Agent": "server-health", "Accept-Encoding": "identity"})
+    session.headers.update({"User-Agent": "server-health", "Accept-Encoding": "identity", **headers})
     adapter = _Adapter(link)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
@@ -147,11 +201,20 @@ def _pool_class(pool: Any, connection: Any, link: _Link) -> Any:
     def response(sock: Any, *args: Any, **kwargs: Any) -> "_Response":
         return _Response(link, sock, *args, **kwargs)
 
+    def connect(self: Any) -> None:
+        connection.connect(self)
+        link.check.certificate_expires_at = expires_at(self.sock)
+
     def close(self: Any) -> None:
         connection.close(self)
         link.cutoff.release()  # its duplicate would keep the connection open
 
-    members = {"_new_conn": new_connection, "close": close, "response_class": staticmethod(response)}
+    members = {
+        "_new_conn": new_connection,
+        "connect": connect,
+        "close": close,
+        "response_class": staticmethod(response),
+    }
     linked = type(f"Linked{connection.__name__}", (connection,), members)
     return type(f"Linked{pool.__name__}", (pool,), {"ConnectionCls": linked})
 
@@ -167,10 +230,9 @@ class _Incoming(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
+    def readinto(self, buffer: Any) -> int:
         self._sock.settimeout(self._link.deadline.remaining())
-        count: int | None = self._raw.readinto(buffer)
-        return count
+        return self._sock.recv_into(buffer)
 
     def close(self) -> None:
         self._raw.close()
@@ -234,3 +296,16 @@ class _Response(http.client.HTTPResponse):
             while self.fp.readline().strip():
                 pass
         raise http.client.HTTPException(f"more than {MOST_INTERIM} informational responses")
+
+
+def create(config: CheckConfig) -> Check:
+    """The check of an `http` or `https` URL."""
+    return HttpCheck(
+        config.name,
+        config.url,
+        config.ca_bundle,
+        config.resolver,
+        statuses=config.statuses,
+        body_matches=config.body_matches,
+        headers=config.headers,
+    )

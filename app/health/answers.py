@@ -1,6 +1,6 @@
 """The answers to the probes, as status code and JSON: the same for every way they are asked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -8,7 +8,8 @@ from app.health.report import Report, to_json
 from app.tally import Tally
 
 HEALTH, LIVE, READY = "/health", "/health/live", "/health/ready"
-PROBES = (HEALTH, LIVE, READY)
+DETAILS = "/health/details"
+ALIASES = {"/healthz": HEALTH, "/livez": LIVE, "/readyz": READY}
 
 
 class Answer(NamedTuple):
@@ -24,39 +25,47 @@ _DRAINING = Answer(HTTPStatus.SERVICE_UNAVAILABLE, to_json({"status": "draining"
 
 
 class ProbeAnswers:
-    """Answers the paths in PROBES, and counts the answers by path and status code.
+    """Answers the probes, and counts the answers by route and status code.
 
-    `required` names the dependencies that readiness needs; `ailing_threads` names the service's own threads that no
-    longer do their work; `draining` returns whether the service is draining.
+    `routes` maps each path of a probe to the route that it stands for. `required` names the dependencies that readiness
+    needs; `ailing_threads` names the service's own threads that no longer do their work; `draining` returns whether the
+    service is draining.
     """
 
     def __init__(
         self,
+        dependencies: Iterable[str],
         unhealthy_status_code: int,
         required: Sequence[str],
         ailing_threads: Callable[[], list[str]],
         draining: Callable[[], bool],
     ) -> None:
+        self._names = {f"{HEALTH}/{name}": name for name in dependencies}
         self._unhealthy_status_code = unhealthy_status_code
         self._required = required
         self._ailing_threads = ailing_threads
         self._draining = draining
-        codes = {HEALTH: (200, unhealthy_status_code), LIVE: (200, 503), READY: (200, 503)}
-        self.counts = Tally((path, code) for path in PROBES for code in codes[path])
+        routes = (HEALTH, LIVE, READY, *self._names)
+        self.routes: Mapping[str, str] = {route: route for route in routes} | ALIASES
+        unhealthy = {HEALTH: unhealthy_status_code}
+        self.counts = Tally((route, code) for route in routes for code in (200, unhealthy.get(route, 503)))
 
     def answer(self, path: str, report: Report | None, timestamp: int) -> Answer:
-        """The answer to one probe of `path`, counted.
+        """The answer to one probe of `path`, which is in `routes`; counted.
 
         `report` may be None for LIVE, which depends on no dependency. `timestamp` is the time of the answer in Unix
         milliseconds.
         """
+        route = self.routes[path]
         if report is None:
             answer = self._live()
-        elif path == HEALTH:
+        elif route == HEALTH:
             answer = Answer(self.health_status(report), report.health_json(timestamp))
-        else:
+        elif route == READY:
             answer = self._ready(report)
-        self.counts.count((path, int(answer.status)))
+        else:
+            answer = self._dependency(report, self._names[route])
+        self.counts.count((route, int(answer.status)))
         return answer
 
     def health_status(self, report: Report) -> int:
@@ -78,3 +87,9 @@ class ProbeAnswers:
         if not missing:
             return _READY
         return Answer(HTTPStatus.SERVICE_UNAVAILABLE, to_json({"status": "not ready", "missing": missing}))
+
+    def _dependency(self, report: Report, name: str) -> Answer:
+        """What is reported about one dependency."""
+        record = next(record for record in report.records if record.name == name)
+        body = {"status": record.status, "reason": record.reason, "detail": record.detail, "since": record.since}
+        return Answer(HTTPStatus.OK if record.connected else HTTPStatus.SERVICE_UNAVAILABLE, to_json(body))

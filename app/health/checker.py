@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from app.checks.check import Check, perform
 from app.health.checker_state import CheckerState, Step, View, Wait
+from app.health.dependency import Dependency
 from app.health.record import Record
-from app.health.timing import Timing
 from app.net.clock import clock as default_clock
 
 LATE_SECONDS = 10.0
@@ -28,20 +28,20 @@ class Checker:
 
     def __init__(
         self,
+        dependency: Dependency,
         check: Check,
-        timing: Timing,
         listener: Callable[[Step], None] = lambda step: None,
         clock: Callable[[], float] = default_clock,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self.name = check.name
-        self.timing = timing
+        self.name = dependency.name
+        self.timing = dependency.timing
         self._check = check
         self._listener = listener
         self._clock = clock
         self._wall = wall
         self._changed = threading.Condition()  # guards _state, _started and _stopped
-        self._state = CheckerState(Record(check.name, self._wall_ms()), timing)
+        self._state = CheckerState(Record(dependency, self._wall_ms()))
         self._started = False
         self._stopped = False
         self._checker = threading.Thread(target=self._run, name=f"checker-{self.name}", daemon=True)

@@ -3,13 +3,13 @@
 Moments (`now`, `began`) are seconds of one clock; `wall` is Unix milliseconds.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from app.checks.check import Outcome
 from app.health.record import Record
-from app.health.timing import NEVER, Timing
-from app.net.reason import Reason
+from app.health.timing import NEVER
+from app.net.reason import Cause, Reason
 
 
 class Wait(NamedTuple):
@@ -50,8 +50,8 @@ class Flight:
 class CheckerState:
     """The last result, the check under way, and what has been asked for."""
 
-    def __init__(self, record: Record, timing: Timing) -> None:
-        self.timing = timing
+    def __init__(self, record: Record) -> None:
+        self.timing = record.dependency.timing
         self.record = record
         self.flight: Flight | None = None
         self.result_began = NEVER
@@ -76,7 +76,7 @@ class CheckerState:
 
     def due(self) -> float:
         """When the next check is to begin, if none is under way."""
-        return self.timing.due(self._last_began, self.wanted, self.followers > 0)
+        return self.timing.due(self._last_began, self.wanted, self.followers > 0 or self.record.in_doubt)
 
     def begin(self, now: float, wall: int) -> Flight:
         """A check begins."""
@@ -96,13 +96,18 @@ class CheckerState:
             self._conclude(flight, outcome, wall)
 
     def settle(self, now: float, wall: int) -> None:
-        """Apply what time alone decides: a check past its deadline is a timeout, a result too old is stale."""
+        """Apply what time alone decides: a check past its deadline is a timeout, a result too old is stale.
+
+        A check that hangs for longer stays a timeout, unless a threshold hides it: then it is stale in the end.
+        """
         flight = self.flight
         if flight is not None and self.overdue(now):
             if not flight.settled:
                 flight.settled = True
-                self._conclude(flight, Outcome(Reason.TIMEOUT, self.timing.timeout), wall)
-        elif now - self.result_began > self.timing.stale_after and self._believed():
+                self._conclude(flight, Outcome(self._timeout(), self.timing.timeout), wall)
+            if not self.record.connected:
+                return
+        if now - self.result_began > self.timing.stale_after and self._believed():
             self._become(self.record.gone_stale(wall), None)
 
     def overdue(self, now: float) -> bool:
@@ -113,7 +118,7 @@ class CheckerState:
         """The next moment at which time alone changes the record (inf: there is none)."""
         if self.flight is not None and not self.flight.settled:
             return self.flight.began + self.timing.timeout
-        if self.flight is None and self._believed():
+        if self._believed() and (self.flight is None or self.record.connected):
             return self.result_began + self.timing.stale_after
         return float("inf")
 
@@ -122,8 +127,12 @@ class CheckerState:
 
     def _conclude(self, flight: Flight, outcome: Outcome, wall: int) -> None:
         self.result_began = flight.began
-        latency_ms = round(outcome.latency * 1000, 3)
-        self._become(self.record.after_check(flight.wall, wall, outcome.reason, latency_ms), outcome)
+        if outcome.reason is Reason.TIMEOUT:
+            outcome = replace(outcome, cause=self._timeout())
+        self._become(self.record.after_check(flight.wall, wall, outcome), outcome)
+
+    def _timeout(self) -> Cause:
+        return Cause(Reason.TIMEOUT, f"no answer within {self.timing.timeout:g} s")
 
     def _become(self, record: Record, outcome: Outcome | None) -> None:
         self.unpublished.append(Step(self.record, record, outcome))

@@ -10,6 +10,7 @@ from app.health.record import Record
 
 HEALTHY = "healthy"
 UNHEALTHY = "unhealthy"
+DEGRADED = "degraded"
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,26 @@ class Report:
 
     @cached_property
     def healthy(self) -> bool:
-        """Whether every dependency is connected."""
-        return all(record.connected for record in self.records)
+        """Whether every required dependency is connected."""
+        return all(record.connected for record in self.records if record.dependency.required)
 
     @property
     def status(self) -> str:
         return HEALTHY if self.healthy else UNHEALTHY
+
+    @property
+    def degraded(self) -> list[str]:
+        """The names of the optional dependencies that are disconnected."""
+        return [record.name for record in self.records if not (record.dependency.required or record.connected)]
+
+    @property
+    def verdict(self) -> str:
+        """The status in the one word for people: healthy, degraded or unhealthy."""
+        return DEGRADED if self.healthy and self.degraded else self.status
+
+    def worst_first(self) -> list[Record]:
+        """The records: disconnected ones first, required before optional, then by name."""
+        return sorted(self.records, key=lambda record: (record.connected, not record.dependency.required, record.name))
 
     def health(self, timestamp: int) -> dict[str, Any]:
         """The five fields of `/health`, in their order; `timestamp` in Unix milliseconds."""
@@ -43,7 +58,7 @@ class Report:
             "timestamp": timestamp,
             "version": self.identity.version,
             "service": self.identity.service,
-            "dependencies": {record.dependency: record.status for record in self.records},
+            "dependencies": {record.name: record.status for record in self.records},
         }
 
     def health_json(self, timestamp: int) -> bytes:
@@ -58,23 +73,32 @@ class Report:
 
     def checks(self) -> dict[str, dict[str, Any]]:
         """Everything known of each dependency, by its name; times in Unix milliseconds."""
-        return {record.dependency: _check(record) for record in self.records}
+        return {record.name: _check(record) for record in self.records}
 
     def missing(self, required: Iterable[str]) -> list[str]:
         """Which of the required dependencies are not connected."""
-        connected = {record.dependency for record in self.records if record.connected}
+        connected = {record.name for record in self.records if record.connected}
         return [name for name in required if name not in connected]
 
 
 def _check(record: Record) -> dict[str, Any]:
+    dependency = record.dependency
     return {
+        "kind": dependency.kind,
+        "title": dependency.title,
+        "required": dependency.required,
         "status": record.status,
         "reason": record.reason,
+        "detail": record.detail,
+        "last_result": record.last_result,
         "latency_ms": record.latency_ms,
         "checked_at": record.checked_at,
         "since": record.since,
         "consecutive_failures": record.consecutive_failures,
         "last_success": record.last_success,
+        "certificate_expires_at": record.certificate_expires_at,
+        "affects": dependency.affects or None,
+        "runbook_url": dependency.runbook_url or None,
         "history": [entry._asdict() for entry in record.history],
         "changes": [change._asdict() for change in record.changes],
     }

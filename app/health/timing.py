@@ -1,4 +1,4 @@
-"""When a check is due and how long a probe waits: pure rules, in seconds of one monotonic clock.
+"""When a check is due and how long a probe waits: pure rules, in seconds of one clock.
 
 Ages and spacing count from the beginning of a check; NEVER stands for one that never began.
 """
@@ -22,13 +22,13 @@ class Timing:
         """A result older than this is not believed: it should have been renewed by now."""
         return self.interval + self.timeout + 1.0
 
-    def due(self, last_began: float, wanted: float, followed: bool) -> float:
+    def due(self, last_began: float, wanted: float, urgent: bool) -> float:
         """When the next check begins.
 
-        `wanted` is the latest moment at or after which a reader has asked for one to begin; `followed` is whether a
-        follower asks all the time. However many ask, it is never sooner than `max_age` after the one before.
+        `wanted` is the latest moment at or after which a reader has asked for one to begin; `urgent` is whether one is
+        to begin as soon as it may. However many ask, it is never sooner than `max_age` after the one before.
         """
-        if followed or wanted > last_began:
+        if urgent or wanted > last_began:
             return max(last_began + self.max_age, wanted)
         return last_began + self.interval
 

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from app.checks.check import Check
 from app.health.checker import Checker
 from app.health.checker_state import Step, View, Wait
+from app.health.dependency import Dependency
 from app.health.report import Identity, Report
-from app.health.timing import NEVER, Timing
+from app.health.timing import NEVER
 from app.net.clock import clock as default_clock
 
 Listener = Callable[[Step], None]
@@ -31,25 +32,26 @@ class _Known(NamedTuple):
 class HealthWatch:
     """The service's view of its dependencies; owns one checker for each check.
 
-    `fresh_waiters`: how many requests may wait for a check of their own at the same time (0: none). `listeners` are
-    called with every step of every record, each by the thread of its checker.
+    `fresh_waiters`: how many requests may wait for a check of their own at the same time (0: none), each for
+    `fresh_seconds` at most. `listeners` are called with every step of every record, each by the thread of its checker.
     """
 
     def __init__(
         self,
         identity: Identity,
-        checks: Iterable[Check],
-        timing: Timing,
+        watched: Iterable[tuple[Dependency, Check]],
         fresh_waiters: int,
+        fresh_seconds: float,
         listeners: Iterable[Listener] = (),
         clock: Callable[[], float] = default_clock,
     ) -> None:
         self._identity = identity
-        self._timing = timing
+        self._fresh_seconds = fresh_seconds
         self._clock = clock
         self._listeners = list(listeners)
         self._checkers = [
-            Checker(check, timing, self._publish, clock) for check in sorted(checks, key=lambda check: check.name)
+            Checker(dependency, check, self._publish, clock)
+            for dependency, check in sorted(watched, key=lambda pair: pair[0].name)
         ]
         self._fresh_waiters = threading.BoundedSemaphore(fresh_waiters) if fresh_waiters else None
         self._released = threading.Event()
@@ -104,13 +106,13 @@ class HealthWatch:
     def probe_fresh(self, waiting: Waiting = nullcontext) -> Report:
         """The report of checks that begin from now on; as `probe` when too many requests wait for theirs already.
 
-        Waits for the turn and the end of the checks: `max_age + timeout` at most, and no longer than until `release`.
+        Waits for the turn and the end of the checks: `fresh_seconds` at most, and no longer than until `release`.
         """
         if self._fresh_waiters is None or not self._fresh_waiters.acquire(blocking=False):
             return self.probe(waiting)
         try:
             now = self._clock()
-            wait = Wait(now, now + self._timing.max_age + self._timing.timeout)
+            wait = Wait(now, now + self._fresh_seconds)
             for checker in self._checkers:
                 checker.want(wait.began)
             with waiting():

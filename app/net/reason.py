@@ -1,13 +1,24 @@
-"""Why something cannot be reached, in one word."""
+"""Why something cannot be reached: one word, and a few safe ones."""
 
 import socket
 import ssl
 from collections.abc import Iterator
 from enum import StrEnum
-from errno import EACCES, EHOSTDOWN, EHOSTUNREACH, ENETDOWN, ENETUNREACH, ENOENT, EPERM
+from errno import EACCES, EHOSTDOWN, EHOSTUNREACH, EMFILE, ENETDOWN, ENETUNREACH, ENFILE, ENOENT, EPERM
+from typing import NamedTuple
 
-# A Unix socket that does not exist, or that may not be opened, is as far away as a host without a route.
-UNREACHABLE_ERRNOS = frozenset({EHOSTDOWN, EHOSTUNREACH, ENETDOWN, ENETUNREACH, ENOENT, EACCES, EPERM})
+NO_ROUTE = frozenset({EHOSTDOWN, EHOSTUNREACH, ENETDOWN, ENETUNREACH})
+# What OpenSSL's verification found, by its number (X509_V_ERR_…, openssl-verification-options(1)).
+CERTIFICATES = {
+    9: "certificate is not valid yet",
+    10: "certificate expired",
+    18: "certificate is self-signed",
+    19: "certificate is signed by an unknown authority",
+    20: "certificate is signed by an unknown authority",
+    21: "certificate is signed by an unknown authority",
+    62: "certificate is for another name",
+    64: "certificate is for another address",
+}
 
 
 class Reason(StrEnum):
@@ -25,27 +36,50 @@ class Reason(StrEnum):
     NO_PRIMARY = "no_primary"
     HTTP_STATUS = "http_status"
     REDIRECT = "redirect"
+    CONTENT = "content"
     PROTOCOL = "protocol"
     ERROR = "error"
 
 
-def reason_of(error: BaseException) -> Reason | None:
-    """The word for one exception of a socket, of TLS or of a name look-up; None for any other."""
+class Cause(NamedTuple):
+    """A reason, and a detail of at most 120 characters: our own words, never an exception's, never an address."""
+
+    reason: Reason
+    detail: str
+
+
+def cause_of(error: BaseException) -> Cause | None:
+    """The cause for one exception of a socket, of TLS or of a name look-up; None for any other."""
     match error:
+        case socket.gaierror(errno=socket.EAI_AGAIN):
+            return Cause(Reason.DNS, "the name server did not answer")
         case socket.gaierror():
-            return Reason.DNS
+            return Cause(Reason.DNS, "name not found")
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
-            return Reason.CLOSED
+            return Cause(Reason.CLOSED, "connection closed without an answer")
         case TimeoutError():
-            return Reason.TIMEOUT
+            return Cause(Reason.TIMEOUT, "no answer in time")
+        case ssl.SSLCertVerificationError(verify_code=code):
+            return Cause(Reason.TLS, CERTIFICATES.get(code, "certificate refused"))
+        case ssl.SSLError(reason=str(words)) if "ALERT" in words and "CERT" in words:
+            return Cause(Reason.TLS, "the peer refused our certificate, or its absence")
+        case ssl.SSLError(reason=str(words)) if words in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
+            return Cause(Reason.TLS, "the peer does not speak TLS")
         case ssl.SSLError():
-            return Reason.TLS
+            return Cause(Reason.TLS, "TLS handshake failed")
         case ConnectionRefusedError():
-            return Reason.REFUSED
+            return Cause(Reason.REFUSED, "connection refused")
         case ConnectionError():
-            return Reason.CLOSED
-        case OSError(errno=errno) if errno in UNREACHABLE_ERRNOS:
-            return Reason.UNREACHABLE
+            return Cause(Reason.CLOSED, "connection closed without an answer")
+        case OSError(errno=errno) if errno in NO_ROUTE:
+            return Cause(Reason.UNREACHABLE, "no route to the host")
+        # A Unix socket that does not exist, or that may not be opened, is as far away as a host without a route.
+        case OSError(errno=errno) if errno == ENOENT:
+            return Cause(Reason.UNREACHABLE, "no such socket")
+        case OSError(errno=errno) if errno in (EACCES, EPERM):
+            return Cause(Reason.UNREACHABLE, "no permission to connect")
+        case OSError(errno=errno) if errno in (EMFILE, ENFILE):
+            return Cause(Reason.ERROR, "this service has no file descriptor left")
     return None
 
 

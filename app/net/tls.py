@@ -1,4 +1,4 @@
-"""TLS settings for the connections that we open."""
+"""TLS settings for the connections that we open, and what a peer's certificate says."""
 
 import ssl
 
@@ -10,3 +10,11 @@ def client_context(ca_bundle: str) -> ssl.SSLContext:
     OSError if the file cannot be read.
     """
     return ssl.create_default_context(cafile=ca_bundle)
+
+
+def expires_at(sock: object) -> int | None:
+    """When the certificate of the peer of `sock` expires, in Unix milliseconds; None if it showed none."""
+    certificate = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
+    if not certificate:
+        return None
+    return int(ssl.cert_time_to_seconds(str(certificate["notAfter"])) * 1000)

@@ -6,13 +6,13 @@ report -> page -> templates/status_page.html
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from app.health.formats import span
 from app.health.record import CONNECTED, CheckEntry, Record
 from app.health.report import Report
 from app.net.reason import Reason
 from app.page.charts import Sparkline, Timeline, sparkline, timeline
-from app.page.times import Moment, span
+from app.page.times import Moment
 
-NAMES = {"mongodb": "MongoDB", "ai_service": "AI service"}
 LISTED_CHANGES = 8
 PLAIN_WORDS = {
     Reason.PENDING: "not checked yet",
@@ -25,8 +25,9 @@ PLAIN_WORDS = {
     Reason.TLS: "TLS handshake failed",
     Reason.AUTH: "credentials not accepted",
     Reason.NO_PRIMARY: "no primary in the replica set",
-    Reason.HTTP_STATUS: "answer is not 200 OK",
+    Reason.HTTP_STATUS: "status code not accepted",
     Reason.REDIRECT: "answer is a redirect",
+    Reason.CONTENT: "answer does not match",
     Reason.PROTOCOL: "answer not understood",
     Reason.ERROR: "unexpected error, see the log",
 }
@@ -83,11 +84,8 @@ class Page(NamedTuple):
     as_of: Moment
 
 
-def page(report: Report, facts: Mapping[str, Any], now: int, check_timeout: float) -> Page:
-    """The page at `now` (Unix milliseconds) for a report and the `facts` that `/health/details` adds to it.
-
-    `check_timeout` is the deadline of a check in seconds.
-    """
+def page(report: Report, facts: Mapping[str, Any], now: int) -> Page:
+    """The page at `now` (Unix milliseconds) for a report and the `facts` that `/health/details` adds to it."""
     down = [record for record in report.records if not record.connected]
     # Healthy since the last recovery; unhealthy since the first of the present failures.
     since = (
@@ -95,19 +93,21 @@ def page(report: Report, facts: Mapping[str, Any], now: int, check_timeout: floa
         if down
         else max((record.since for record in report.records), default=facts["started_at"])
     )
-    status, service = report.status, report.identity.service
+    status, service = report.verdict, report.identity.service
     inbound = facts["connections"]["inbound"]
     return Page(
-        title=f"{status}: {', '.join(map(_name, down))} · {service}" if down else f"{status} · {service}",
+        title=f"{status}: {', '.join(each.dependency.title for each in down)} · {service}"
+        if down
+        else f"{status} · {service}",
         service=service,
         version=report.identity.version,
         started=Moment(facts["started_at"], now),
         status=status,
-        summary=" ".join(f"{_name(each)} is disconnected: {plain_words(each.reason, check_timeout)}." for each in down)
+        summary=" ".join(f"{each.dependency.title} is disconnected: {plain_words(each, each.reason)}." for each in down)
         or "Every dependency is connected.",
         since=Moment(since, now),
         draining=facts["draining"],
-        dependencies=[_dependency(record, now, check_timeout) for record in report.records],
+        dependencies=[_dependency(record, now) for record in report.records],
         by_state=facts["connections"]["by_state"],
         upstreams=[_upstream(each, now) for each in facts["connections"]["outbound"]],
         clients=f"{inbound['open']} of {inbound['cap']} places taken, {inbound['refused']} refused",
@@ -115,19 +115,19 @@ def page(report: Report, facts: Mapping[str, Any], now: int, check_timeout: floa
     )
 
 
-def plain_words(reason: Reason | None, check_timeout: float) -> str:
-    """What a reason means; empty for None, which is the reason of a connected dependency."""
-    return "" if reason is None else PLAIN_WORDS[reason].format(timeout=check_timeout)
+def plain_words(record: Record, reason: Reason | None) -> str:
+    """What a reason means for a dependency; empty for None, the reason of one that is connected."""
+    return "" if reason is None else PLAIN_WORDS[reason].format(timeout=record.dependency.timing.timeout)
 
 
-def _dependency(record: Record, now: int, check_timeout: float) -> Dependency:
+def _dependency(record: Record, now: int) -> Dependency:
     strip = timeline(record.changes, now)
     listed = record.changes[: -LISTED_CHANGES - 1 : -1]
     return Dependency(
-        id=record.dependency,
-        name=_name(record),
+        id=record.name,
+        name=record.dependency.title,
         status=record.status,
-        reason=plain_words(record.reason, check_timeout),
+        reason=plain_words(record, record.reason),
         since=Moment(record.since, now),
         latency=_latency(record.latency_ms) if record.connected and record.latency_ms is not None else "none",
         spark=sparkline(record.history),
@@ -137,9 +137,7 @@ def _dependency(record: Record, now: int, check_timeout: float) -> Dependency:
         strip_since=Moment(strip.since, now),
         last_success=_moment_or_none(record.last_success, now),
         checked=_moment_or_none(record.checked_at, now),
-        changes=[
-            ListedChange(Moment(each.at, now), each.status, plain_words(each.reason, check_timeout)) for each in listed
-        ],
+        changes=[ListedChange(Moment(each.at, now), each.status, plain_words(record, each.reason)) for each in listed],
         changes_text=_changes_text(len(listed), len(record.changes)),
     )
 
@@ -152,10 +150,6 @@ def _upstream(facts: Mapping[str, Any], now: int) -> Upstream:
         since=Moment(facts["since"], now),
         attempts=_counted(attempts, "failed attempt") if attempts else "",
     )
-
-
-def _name(record: Record) -> str:
-    return NAMES.get(record.dependency, record.dependency.replace("_", " "))
 
 
 def _moment_or_none(at: int | None, now: int) -> Moment | None:

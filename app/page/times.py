@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
 
-UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+from app.health.formats import span
 
 
 @dataclass(frozen=True)
@@ -36,16 +35,6 @@ class Moment:
         """The time of day, with its date unless that is today."""
         at = _utc(self.at)
         return f"{at:%H:%M:%S}" if at.date() == _utc(self.now).date() else f"{at:%Y-%m-%d %H:%M:%S}"
-
-
-def span(milliseconds: float) -> str:
-    """A length of time in its two largest units: `5 s`, `3 min 5 s`, `2 h`, `4 d 3 h`. Never below zero."""
-    seconds = max(0, int(milliseconds // 1000))
-    for (size, unit), (smaller, smaller_unit) in pairwise(UNITS):
-        if seconds >= size:
-            rest = seconds % size // smaller
-            return f"{seconds // size} {unit} {rest} {smaller_unit}" if rest else f"{seconds // size} {unit}"
-    return f"{seconds} s"
 
 
 def _utc(milliseconds: int) -> datetime:

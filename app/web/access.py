@@ -2,16 +2,15 @@
 
 import base64
 import hmac
-from collections.abc import Collection
+from collections.abc import Collection, Container
 
 from flask import Flask, Response, request
 
-from app.health.answers import PROBES
 from app.web.responses import problem
 
 
-def init_app(app: Flask, token: str) -> None:
-    """With a `token`, every route but the probes requires it. Without one, change nothing.
+def init_app(app: Flask, token: str, probes: Container[str]) -> None:
+    """With a `token`, every path but those of the `probes` requires it. Without one, change nothing.
 
     `/ws` requires it by itself, in the order of its own refusals.
     """
@@ -20,7 +19,7 @@ def init_app(app: Flask, token: str) -> None:
 
     @app.before_request
     def ask() -> Response | None:
-        if request.path in PROBES or request.path == "/ws":
+        if request.path in probes or request.path == "/ws":
             return None
         return refuse_stranger(token)
 

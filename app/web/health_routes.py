@@ -1,27 +1,30 @@
 """The health routes, as a blueprint for any Flask application."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, request
 
-from app.health.answers import LIVE, PROBES, ProbeAnswers
+from app.health.answers import DETAILS, HEALTH, LIVE, ProbeAnswers
+from app.health.formats import health_json, text
 from app.health.report import Report, to_json
 from app.health.watch import HealthWatch
-from app.web.responses import json_response
+from app.web.negotiation import chosen
+from app.web.responses import json_response, response
 from app.web.waiting import waiting
 
+JSON, HEALTH_JSON, TEXT = "application/json", "application/health+json", "text/plain"
 Facts = Callable[[], dict[str, Any]]
 
 
 def create_health_blueprint(
     watch: HealthWatch, answers: ProbeAnswers, facts: Facts, wall: Callable[[], float] = time.time
 ) -> Blueprint:
-    """The paths of `answers`, and `/health/details`.
+    """The probes of `answers`, and `/health/details`.
 
-    `facts` returns what the details hold beside the checks. All answer GET and HEAD, JSON, never stored. Every route
-    but liveness can make a request wait, as the rule for probes demands.
+    `facts` returns what the details hold beside the checks. All answer GET and HEAD, and no cache may store the answer.
+    Every route but liveness can make a request wait, as the rule for probes demands.
     """
     routes = Blueprint("health", __name__)
 
@@ -36,18 +39,38 @@ def create_health_blueprint(
             return watch.probe_fresh(waiting())
         return watch.probe(waiting())
 
-    def probe() -> Response:
-        path = request.path
-        known = None if path == LIVE else report()
-        return json_response(*answers.answer(path, known, now()))
+    def format_of(offered: Sequence[str]) -> str:
+        return chosen(request.environ.get("HTTP_ACCEPT", ""), offered)
 
-    for path in PROBES:
+    def probe() -> Response:
+        route = answers.routes[request.path]
+        known = None if route == LIVE else report()
+        answer = answers.answer(route, known, now())
+        if route != HEALTH or known is None:
+            return json_response(*answer)
+        if format_of((JSON, HEALTH_JSON)) == HEALTH_JSON:
+            return varying(response(answer.status, health_json(known), HEALTH_JSON))
+        return varying(json_response(*answer))
+
+    for path in answers.routes:
         routes.add_url_rule(path, path, probe, methods=["GET"])
 
-    @routes.get("/health/details")
+    @routes.get(DETAILS)
     def details() -> Response:
         known = report()
-        body = {**known.health(now()), "checks": known.checks(), **facts()}
-        return json_response(answers.health_status(known), to_json(body))
+        status, timestamp = answers.health_status(known), now()
+        match format_of((JSON, HEALTH_JSON, TEXT)):
+            case "application/health+json":
+                return varying(response(status, health_json(known), HEALTH_JSON))
+            case "text/plain":
+                return varying(response(status, text(known, timestamp), f"{TEXT}; charset=utf-8"))
+        body = {**known.health(timestamp), "degraded": known.degraded, "checks": known.checks(), **facts()}
+        return varying(json_response(status, to_json(body)))
 
     return routes
+
+
+def varying(response: Response) -> Response:
+    """`response`, marked as one whose format depends on the request's Accept header."""
+    response.headers["Vary"] = "Accept"
+    return response

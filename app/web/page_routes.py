@@ -15,12 +15,11 @@ TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 def create_page_blueprint(
-    watch: HealthWatch, facts: Callable[[], dict[str, Any]], check_timeout: float, wall: Callable[[], float] = time.time
+    watch: HealthWatch, facts: Callable[[], dict[str, Any]], wall: Callable[[], float] = time.time
 ) -> Blueprint:
     """`/` and `/static/NAME`; GET and HEAD.
 
-    The page shows the same as `/health/details`, `facts` included. `check_timeout` is the deadline of a check in
-    seconds, which the page names. Every URL in it is relative, so that a proxy may put it under a prefix.
+    The page shows the same as `/health/details`, `facts` included. Every URL in it is relative, so that a proxy may put it under a prefix.
     """
     for suffix, kind in TYPES.items():
         mimetypes.add_type(kind, suffix)  # the machine's own table may hold another type, or none
@@ -30,7 +29,7 @@ def create_page_blueprint(
 
     @routes.get("/")
     def status_page() -> Response:
-        content = page(watch.probe(waiting()), facts(), int(wall() * 1000), check_timeout)
+        content = page(watch.probe(waiting()), facts(), int(wall() * 1000))
         html = render_template("status_page.html", page=content)
         return Response(html, headers={"Cache-Control": "no-store"}, mimetype="text/html")
 

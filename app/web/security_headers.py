@@ -1,8 +1,8 @@
 """What a browser may do with our responses: as little as the page needs."""
 
-from flask import Flask, Response, request
+from collections.abc import Container
 
-from app.health.answers import PROBES
+from flask import Flask, Response, request
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -26,11 +26,11 @@ HEADERS = {
 }
 
 
-def init_app(app: Flask) -> None:
+def init_app(app: Flask, probes: Container[str]) -> None:
     """Put them on every response but those to probes, which only programs read, and read often."""
 
     @app.after_request
     def protect(response: Response) -> Response:
-        if request.path not in PROBES:
+        if request.path not in probes:
             response.headers.update(HEADERS)
         return response

@@ -1,6 +1,7 @@
 """Every way in which an AI service can fail, from a real server that fails in it."""
 
 import os
+import re
 import socket
 import tempfile
 import threading
@@ -132,6 +133,101 @@ class AnswersTest(HttpCheckTest):
         head = server.heads[0].lower()
         self.assertIn(b"authorization: basic c29tzw9uztpodw50zxiy\r\n", head)
         self.assertIn(b"accept-encoding: identity\r\n", head)
+
+
+class OptionsTest(HttpCheckTest):
+    """Accepted status codes, the body, and headers of one's own."""
+
+    def cause_of_answer(self, *parts, timeout=DEADLINE, then=None, **options):
+        def send(server, sock):
+            while sock.recv(65536):
+                for part in parts:
+                    sock.sendall(part)
+                if then is not None:
+                    then(server, sock)
+
+        server = ScriptedServer(send)
+        self.addCleanup(server.close)
+        check = HttpCheck("search", f"http://127.0.0.1:{server.port}/", certifi.where(), Resolver(), **options)
+        self.addCleanup(check.close)
+        outcomes = [perform(check, timeout) for _ in range(2)]
+        self.connections = server.connections
+        return outcomes[-1].cause
+
+    def response(self, status, body=b""):
+        return b"HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
+
+    def test_a_status_code_is_accepted_if_it_is_among_the_statuses(self):
+        for status, cause in [
+            (200, None),
+            (429, None),
+            (204, (Reason.HTTP_STATUS, "answered 204")),
+            (401, (Reason.AUTH, "answered 401")),
+            (403, (Reason.AUTH, "answered 403")),
+            (307, (Reason.REDIRECT, "answered 307, a redirect")),
+        ]:
+            with self.subTest(status):
+                self.assertEqual(self.cause_of_answer(self.response(status), statuses={200, 429}), cause)
+        self.assertIsNone(self.cause_of_answer(self.response(401), statuses={401}))
+
+    def test_the_body_must_match(self):
+        ready = re.compile('"status": *"(green|yellow)"')
+        self.assertIsNone(self.cause_of_answer(self.response(200, b'{"status":"green"}'), body_matches=ready))
+        self.assertEqual(self.connections, 1)
+        self.assertEqual(
+            self.cause_of_answer(self.response(200, b'{"status":"red"}'), body_matches=ready),
+            (Reason.CONTENT, "the body does not match"),
+        )
+
+    def test_the_body_of_a_refused_status_is_not_searched(self):
+        cause = self.cause_of_answer(self.response(503, b"ready"), body_matches=re.compile("ready"))
+        self.assertEqual(cause, (Reason.HTTP_STATUS, "answered 503"))
+
+    def test_only_the_first_64_kib_of_the_body_are_searched(self):
+        for size, cause in ((60_000, None), (70_000, (Reason.CONTENT, "the body does not match"))):
+            body = b"x" * size + b"ready"
+            self.assertEqual(self.cause_of_answer(self.response(200, body), body_matches=re.compile("ready")), cause)
+
+    def test_what_is_found_before_the_body_stalls_counts_as_found(self):
+        def stall(server, sock):
+            server.ignore(sock)
+
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+        self.assertIsNone(self.cause_of_answer(head, b"data: ready", then=stall, body_matches=re.compile("ready")))
+        # Too little to be searched again at once: found when the body has stalled.
+        self.assertIsNone(
+            self.cause_of_answer(head, b"x" * 5000, b"ready", then=stall, body_matches=re.compile("ready"), timeout=0.5)
+        )
+        cause = self.cause_of_answer(head, b"wait", then=stall, body_matches=re.compile("ready"), timeout=0.5)
+        self.assertEqual(cause.reason, Reason.TIMEOUT)
+
+    def test_a_body_that_drips_is_not_searched_after_every_byte(self):
+        searches = []
+
+        class Counting:
+            def search(self, text):
+                searches.append(len(text))
+
+        def drip(server, sock):
+            for _ in range(2000):
+                sock.sendall(b"x")
+
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n"
+        self.cause_of_answer(head, then=drip, body_matches=Counting())
+        self.assertLess(sum(searches), 2 * 12 * 2000)
+
+    def test_bytes_that_are_not_utf_8_do_not_match_and_do_no_harm(self):
+        cause = self.cause_of_answer(self.response(200, b"\xff\xfe"), body_matches=re.compile("ready"))
+        self.assertEqual(cause.reason, Reason.CONTENT)
+
+    def test_headers_are_sent(self):
+        server = self.serve()
+        check = HttpCheck(
+            "ai_service", server.url, certifi.where(), Resolver(), headers={"Authorization": "Bearer secret"}
+        )
+        self.addCleanup(check.close)
+        self.assertIsNone(perform(check, DEADLINE).cause)
+        self.assertIn(b"authorization: bearer secret\r\n", server.heads[0].lower())
 
 
 class HostileTest(HttpCheckTest):
@@ -293,8 +389,9 @@ class TlsTest(HttpCheckTest):
         server = self.serve(tls=self.context)
         check = self.check(server.url, timeout=DEADLINE, ca_bundle=self.pem)
         self.assert_reason(check, None, within=DEADLINE)
-        self.assert_reason(check, None)
+        outcome = self.assert_reason(check, None)
         self.assertEqual(server.connections, 1)
+        self.assertAlmostEqual(outcome.certificate_expires_at / 1000, time.time() + 86400, delta=3600)
 
     def test_a_certificate_that_nobody_signed_is_not(self):
         server = self.serve(tls=self.context)

@@ -4,18 +4,18 @@ import json
 import unittest
 
 from app.health.answers import HEALTH, LIVE, READY, ProbeAnswers
-from app.health.record import Record
 from app.health.report import Identity, Report
 from app.net.reason import Reason
+from tests.fakes import new_record, outcome
 
 
 def report(reason=None):
-    mongodb = Record("mongodb", 0).after_check(1, 2, reason, 1.0)
-    return Report(Identity("server", "1"), (Record("ai_service", 0).after_check(1, 2, None, 1.0), mongodb))
+    mongodb = new_record("mongodb", 0).after_check(1, 2, outcome(reason, 1.0))
+    return Report(Identity("server", "1"), (new_record("ai_service", 0).after_check(1, 2, outcome(None, 1.0)), mongodb))
 
 
 def answers(code=503, required=(), ailing=(), draining=False):
-    return ProbeAnswers(code, required, lambda: list(ailing), lambda: draining)
+    return ProbeAnswers(["ai_service", "mongodb"], code, required, lambda: list(ailing), lambda: draining)
 
 
 class AnswersTest(unittest.TestCase):
@@ -41,6 +41,23 @@ class AnswersTest(unittest.TestCase):
     def test_readiness_answers_draining_whatever_is_missing(self):
         draining = answers(required=["mongodb"], draining=True)
         self.assert_ready(draining, 503, {"status": "draining", "missing": []})
+
+    def test_an_alias_is_answered_and_counted_as_what_it_stands_for(self):
+        some = answers()
+        self.assertEqual(some.answer("/healthz", report(), 5), some.answer(HEALTH, report(), 5))
+        self.assertEqual(some.answer("/livez", None, 5).body, b'{"status":"alive"}\n')
+        self.assertEqual(some.answer("/readyz", report(), 5).body, b'{"status":"ready"}\n')
+        self.assertEqual(some.counts.snapshot()[HEALTH, 200], 2)
+
+    def test_a_dependency_is_200_or_503_whatever_the_status_code_of_health_is(self):
+        some = answers(code=200)
+        up = some.answer("/health/ai_service", report(), 5)
+        self.assertEqual(
+            (up.status, json.loads(up.body)), (200, {"status": "connected", "reason": None, "detail": None, "since": 2})
+        )
+        down = some.answer("/health/mongodb", report(Reason.DNS), 5)
+        self.assertEqual(down.body, b'{"status":"disconnected","reason":"dns","detail":"because","since":2}\n')
+        self.assertEqual(down.status, 503)
 
     def test_every_answer_is_counted_and_those_never_given_are_zero(self):
         some = answers()

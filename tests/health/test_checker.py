@@ -8,7 +8,7 @@ from app.health.checker import Checker
 from app.health.checker_state import Wait
 from app.health.timing import Timing
 from app.net.reason import Reason
-from tests.fakes import DEADLINE, FakeCheck, ScriptedClock
+from tests.fakes import DEADLINE, FakeCheck, ScriptedClock, dependency
 
 QUICK = Timing(interval=0.2, max_age=0.02, probe_wait=0.01, timeout=0.1)
 
@@ -20,7 +20,7 @@ class TurnTest(unittest.TestCase):
         self.clock = ScriptedClock(100.0)
         self.check = FakeCheck("mongodb")
         self.steps = []
-        self.checker = Checker(self.check, Timing(), self.steps.append, self.clock, wall=lambda: 5.0)
+        self.checker = Checker(dependency(), self.check, self.steps.append, self.clock, wall=lambda: 5.0)
 
     def test_a_turn_runs_the_check_once_and_keeps_its_result(self):
         self.checker.turn()
@@ -40,7 +40,7 @@ class TurnTest(unittest.TestCase):
             self.steps.append(step)
             raise ValueError("no")
 
-        checker = Checker(self.check, Timing(), failing, self.clock)
+        checker = Checker(dependency(), self.check, failing, self.clock)
         checker.turn()
         checker.turn()
         with self.assertLogs("app.health.checker", "ERROR") as logs:
@@ -101,7 +101,7 @@ class ThreadTest(unittest.TestCase):
     def checker(self, timing=QUICK, **options):
         self.check = FakeCheck("mongodb")
         self.addCleanup(self.check.release.set)
-        checker = Checker(self.check, timing, **options)
+        checker = Checker(dependency(timing=timing), self.check, **options)
         self.addCleanup(checker.join, DEADLINE)
         self.addCleanup(self.check.release.set)
         self.addCleanup(checker.stop)

@@ -2,19 +2,18 @@
 
 import unittest
 
-from app.checks.check import Outcome
 from app.health.checker_state import CheckerState, Wait
-from app.health.record import Record
 from app.health.timing import Timing
 from app.net.reason import Reason
+from tests.fakes import new_record, outcome
 
-UP = Outcome(None, 0.01)
-REFUSED = Outcome(Reason.REFUSED, 0.01)
+UP = outcome()
+REFUSED = outcome(Reason.REFUSED)
 
 
-class ProbeStateTest(unittest.TestCase):
+class CheckerStateTest(unittest.TestCase):
     def setUp(self):
-        self.state = CheckerState(Record("mongodb", 0), Timing())
+        self.state = CheckerState(new_record(timing=Timing()))
 
     def check(self, began, outcome=UP, ended=None):
         self.state.begin(began, int(began * 1000))
@@ -59,7 +58,7 @@ class ProbeStateTest(unittest.TestCase):
         self.assertEqual(self.state.record.latency_ms, 5000)
 
     def test_a_report_that_a_deadline_may_change_is_not_fresh_beyond_it(self):
-        state = CheckerState(Record("mongodb", 0), Timing(timeout=0.5))
+        state = CheckerState(new_record(timing=Timing(timeout=0.5)))
         state.begin(100, 0)
         state.end(UP, 100.01, 0)
         state.begin(100.3, 0)
@@ -80,7 +79,7 @@ class ProbeStateTest(unittest.TestCase):
         self.assertEqual(self.state.due(), 107.5)
 
     def test_but_never_sooner_than_max_age_after_the_last(self):
-        state = CheckerState(Record("mongodb", 0), Timing(timeout=0.1))
+        state = CheckerState(new_record(timing=Timing(timeout=0.1)))
         state.begin(100, 0)
         state.end(UP, 100.2, 0)
         self.assertEqual(state.due(), 101)
@@ -120,3 +119,32 @@ class ProbeStateTest(unittest.TestCase):
         self.check(100)
         self.state.followers = 1
         self.assertEqual(self.state.due(), 101)
+
+    def test_while_the_last_result_contradicts_the_status_a_check_is_due_every_max_age(self):
+        self.state = CheckerState(new_record(failures=3))
+        self.check(100)
+        self.assertEqual(self.state.due(), 105)
+        self.check(105, REFUSED)
+        self.assertEqual((self.state.record.status, self.state.due()), ("connected", 106))
+        self.check(106, REFUSED)
+        self.check(107, REFUSED)
+        self.assertEqual((self.state.record.status, self.state.due()), ("disconnected", 112))
+
+    def test_a_check_that_hangs_behind_a_threshold_is_stale_in_the_end(self):
+        self.state = CheckerState(new_record(failures=3))
+        self.check(100)
+        self.state.begin(105, 105_000)
+        self.state.settle(110, 110_000)
+        self.assertTrue(self.state.record.connected)
+        self.assertEqual(self.state.settles_at(), 116)
+        self.state.settle(116.1, 116_100)
+        self.assertEqual(self.state.record.reason, Reason.STALE)
+
+    def test_a_timeout_names_the_time_that_was_given(self):
+        self.state = CheckerState(new_record(timing=Timing(timeout=2.5)))
+        self.check(100, outcome(Reason.TIMEOUT, detail="no answer in time"))
+        self.assertEqual(self.state.record.detail, "no answer within 2.5 s")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -3,15 +3,15 @@
 import json
 import unittest
 
-from app.health.record import Record
 from app.health.report import Identity, Report, to_json
 from app.net.reason import Reason
+from tests.fakes import new_record, outcome
 
 IDENTITY = Identity("server", "1.0.0")
 
 
 def record(name, reason=None):
-    return Record(name, since=0).after_check(1000, 1005, reason, 5.0)
+    return new_record(name, 0).after_check(1000, 1005, outcome(reason, 5.0))
 
 
 class ReportTest(unittest.TestCase):
@@ -40,19 +40,34 @@ class ReportTest(unittest.TestCase):
                 report = Report(Identity(name, '"timestamp":-1'), (record("mongodb"),))
                 self.assertEqual(report.health_json(7), to_json(report.health(7)))
 
-    def test_checks_hold_all_that_is_known(self):
+    def test_an_optional_dependency_degrades_and_never_makes_unhealthy(self):
+        optional = new_record("cache", required=False)
+        for reason, degraded in ((None, []), (Reason.REFUSED, ["cache"])):
+            report = Report(IDENTITY, (record("ai_service"), optional.after_check(1, 2, outcome(reason))))
+            self.assertEqual((report.status, report.degraded), ("healthy", degraded))
+        self.assertEqual(report.health(5)["dependencies"]["cache"], "disconnected")
+
+    def test_checks_hold_everything_that_is_known(self):
         checks = Report(IDENTITY, (record("mongodb", Reason.AUTH),)).checks()
         self.assertEqual(
             json.loads(to_json(checks)),
             {
                 "mongodb": {
+                    "kind": "mongodb",
+                    "title": "MongoDB",
+                    "required": True,
                     "status": "disconnected",
                     "reason": "auth",
+                    "detail": "because",
+                    "last_result": "disconnected",
                     "latency_ms": 5.0,
                     "checked_at": 1000,
                     "since": 1005,
                     "consecutive_failures": 1,
                     "last_success": None,
+                    "certificate_expires_at": None,
+                    "affects": None,
+                    "runbook_url": None,
                     "history": [{"at": 1000, "status": "disconnected", "latency_ms": 5.0}],
                     "changes": [{"at": 1005, "status": "disconnected", "reason": "auth"}],
                 }

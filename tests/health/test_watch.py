@@ -7,7 +7,7 @@ from app.health.report import Identity
 from app.health.timing import Timing
 from app.health.watch import HealthWatch
 from app.net.reason import Reason
-from tests.fakes import DEADLINE, FakeCheck
+from tests.fakes import DEADLINE, FakeCheck, dependency
 
 IDENTITY = Identity("server", "1.0.0")
 TIMING = Timing(interval=60, max_age=0.1, probe_wait=0.05, timeout=2)
@@ -16,7 +16,8 @@ TIMING = Timing(interval=60, max_age=0.1, probe_wait=0.05, timeout=2)
 class WatchTest(unittest.TestCase):
     def watch(self, timing=TIMING, fresh_waiters=2, start=True):
         self.mongodb, self.ai_service = FakeCheck("mongodb"), FakeCheck("ai_service")
-        watch = HealthWatch(IDENTITY, [self.mongodb, self.ai_service], timing, fresh_waiters)
+        watched = [(dependency(check.name, timing=timing), check) for check in (self.mongodb, self.ai_service)]
+        watch = HealthWatch(IDENTITY, watched, fresh_waiters, timing.max_age + timing.timeout)
         self.addCleanup(watch.stop)
         self.addCleanup(self.mongodb.release.set)
         self.addCleanup(self.ai_service.release.set)
@@ -27,7 +28,7 @@ class WatchTest(unittest.TestCase):
 
     def test_before_the_first_check_everything_is_pending_and_so_disconnected(self):
         report = self.watch(start=False).current()
-        self.assertEqual([record.dependency for record in report.records], ["ai_service", "mongodb"])
+        self.assertEqual([record.name for record in report.records], ["ai_service", "mongodb"])
         self.assertEqual({record.reason for record in report.records}, {Reason.PENDING})
         self.assertFalse(report.healthy)
 
@@ -50,7 +51,7 @@ class WatchTest(unittest.TestCase):
             watch.probe()
         self.assertLessEqual(self.mongodb.begun, 2)
 
-    def test_while_a_report_is_fresh_asking_looks_at_no_prober(self):
+    def test_while_a_report_is_fresh_asking_looks_at_no_checker(self):
         watch = self.watch(Timing(interval=60, max_age=30, probe_wait=0, timeout=5))
         report, waits = watch.ask()
         again, _ = watch.ask()

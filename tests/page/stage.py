@@ -7,11 +7,11 @@ import time
 import werkzeug.serving
 from flask import Flask
 
-from app.health.record import Record
 from app.health.report import Identity, Report
 from app.net.reason import Reason
 from app.web import security_headers
 from app.web.page_routes import create_page_blueprint
+from tests.fakes import new_record, outcome
 
 HOUR = 3600_000
 STATES = ("connecting", "connected", "reconnecting", "failed", "closed")
@@ -26,7 +26,7 @@ class Quiet(werkzeug.serving.WSGIRequestHandler):
 
 def record(name, now, *periods, every=5000, latency=1.5):
     """A record with a check `every` milliseconds; a period is (milliseconds before now, reason)."""
-    known = Record(name, now - periods[0][0])
+    known = new_record(name, now - periods[0][0])
     dice = random.Random(name)
     ends = [now - ago for ago, _ in periods[1:]] + [now]
     for (ago, reason), end in zip(periods, ends, strict=True):
@@ -35,7 +35,7 @@ def record(name, now, *periods, every=5000, latency=1.5):
         times = sorted({begin, *range(max(begin, end - 61 * every), end, every)})
         for at in times:
             took = 5000.0 if reason is Reason.TIMEOUT else latency * dice.lognormvariate(0, 0.25)
-            known = known.after_check(at, at, reason, round(took, 3))
+            known = known.after_check(at, at, outcome(reason, round(took, 3)))
     return known
 
 
@@ -57,8 +57,8 @@ class Stage:
         self.answering = threading.Event()
         self.answering.set()
         self.app = Flask("stage", static_folder=None)
-        self.app.register_blueprint(create_page_blueprint(self, self.facts, 5.0, self.wall))
-        security_headers.init_app(self.app)
+        self.app.register_blueprint(create_page_blueprint(self, self.facts, self.wall))
+        security_headers.init_app(self.app, ())
 
     def __enter__(self):
         self._server = werkzeug.serving.make_server("127.0.0.1", 0, self.app, threaded=True, request_handler=Quiet)
@@ -130,4 +130,4 @@ def unhealthy(now):
 
 
 def starting(now):
-    return Stage(Record("ai_service", now), Record("mongodb", now), now=now)
+    return Stage(new_record("ai_service", now), new_record("mongodb", now), now=now)

@@ -2,10 +2,11 @@
 
 import unittest
 
-from app.health.record import Record
 from app.health.report import Identity, Report
+from app.health.timing import Timing
 from app.net.reason import Reason
 from app.page.content import page, plain_words
+from tests.fakes import new_record, outcome
 
 NOW = 1795435200000  # 2026-11-23 12:00:00 UTC
 CONNECTIONS = {
@@ -21,15 +22,15 @@ CONNECTIONS = {
 
 def record(name, *results):
     """A result is (milliseconds ago, reason, latency)."""
-    known = Record(name, NOW - 100_000)
+    known = new_record(name, NOW - 100_000)
     for ago, reason, latency in results:
-        known = known.after_check(NOW - ago, NOW - ago, reason, latency)
+        known = known.after_check(NOW - ago, NOW - ago, outcome(reason, latency))
     return known
 
 
 def shown(*records, draining=False):
     facts = {"connections": CONNECTIONS, "draining": draining, "started_at": NOW - 100_000}
-    return page(Report(Identity("server", "1.0.0"), records), facts, NOW, 5.0)
+    return page(Report(Identity("server", "1.0.0"), records), facts, NOW)
 
 
 class VerdictTest(unittest.TestCase):
@@ -51,7 +52,13 @@ class VerdictTest(unittest.TestCase):
             "AI service is disconnected: no answer within 5 s. MongoDB is disconnected: connection refused.",
         )
         self.assertEqual((page.since.clock, page.since.age), ("11:59:30", "30 s"))
-        self.assertEqual(page.dependencies[2].name, "search index")
+
+    def test_a_service_without_an_optional_dependency_is_degraded(self):
+        cache = new_record("cache", NOW - 100_000, required=False)
+        cache = cache.after_check(NOW - 20_000, NOW - 20_000, outcome(Reason.CLOSED))
+        page = shown(record("ai_service", (90_000, None, 1)), cache)
+        self.assertEqual((page.status, page.title), ("degraded", "degraded: cache · server"))
+        self.assertEqual(page.since.age, "20 s")
 
     def test_before_the_first_check_nothing_is_known(self):
         page = shown(record("mongodb"))
@@ -74,9 +81,10 @@ class DependencyTest(unittest.TestCase):
         return shown(record("mongodb", *results)).dependencies[0]
 
     def test_every_reason_has_plain_words_of_its_own(self):
-        words = [plain_words(reason, 0.5) for reason in (None, *Reason)]
+        quick = new_record(timing=Timing(timeout=0.5))
+        words = [plain_words(quick, reason) for reason in (None, *Reason)]
         self.assertEqual(len(set(words)), len(Reason) + 1)
-        self.assertEqual(plain_words(Reason.TIMEOUT, 0.5), "no answer within 0.5 s")
+        self.assertEqual(plain_words(quick, Reason.TIMEOUT), "no answer within 0.5 s")
 
     def test_latency_is_rounded_to_the_digits_that_matter(self):
         for latency, text in [

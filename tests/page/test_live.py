@@ -84,7 +84,7 @@ class LiveTest(unittest.TestCase):
             page.evaluate("window.loadedOnce = true")
             page.wait_until("document.querySelector('h1').innerText === 'healthy'")
             self.ai.mode = Mode.STATUS_503
-            self.assert_shown("AI service is disconnected: answer is not 200 OK.", "unhealthy", 6)
+            self.assert_shown("AI service is disconnected: status code not accepted.", "unhealthy", 6)
         self.assertEqual(page.seen("Network.webSocketFrameReceived"), [])
 
     def test_a_service_that_ends_is_reported_lost_and_found_again(self):

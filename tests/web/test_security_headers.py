@@ -17,11 +17,15 @@ class SecurityHeadersTest(unittest.TestCase):
                 self.assertLessEqual(HEADERS.items(), dict(self.client.get(path, buffered=True).headers).items())
 
     def test_a_probe_has_the_headers_of_the_contract_and_no_others(self):
-        for path in ("/health", "/health/live", "/health/ready"):
+        ours = {"Content-Type", "Cache-Control", "Content-Length"}
+        for path, headers in (
+            ("/health", {*ours, "Vary"}),
+            ("/health/live", ours),
+            ("/health/ready", ours),
+            ("/health/mongodb", ours),
+        ):
             with self.subTest(path):
-                self.assertEqual(
-                    set(self.client.get(path).headers.keys()), {"Content-Type", "Cache-Control", "Content-Length"}
-                )
+                self.assertEqual(set(self.client.get(path).headers.keys()), headers)
 
     def test_a_refusal_has_them_too(self):
         client = create_app(Settings.load({"STATUS_TOKEN": "sesame"})).test_client()

@@ -1,0 +1,187 @@
+"""PostgreSQL is connected when it answers SELECT 1, on one kept connection."""
+
+import os
+import select
+import socket
+from collections.abc import Iterator
+
+from psycopg import OperationalError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, PGconn, PollingStatus, abc
+
+from app.checks.check import Check, CheckConfig, CheckFailed
+from app.checks.kept import KeptCheck
+from app.net.deadline import Deadline
+from app.net.reason import Cause, Reason
+from app.net.resolver import Resolver
+
+DEFAULT_PORT = 5432
+CLOSED = Cause(Reason.CLOSED, "connection closed without an answer")
+STARTING = Cause(Reason.ERROR, "starting up")
+STOPPING = Cause(Reason.ERROR, "shutting down")
+TOO_MANY = Cause(Reason.ERROR, "too many connections")
+REFUSED = Cause(Reason.ERROR, "the server refused the connection")
+NOT_POSTGRESQL = Cause(Reason.PROTOCOL, "not an answer of PostgreSQL")
+# The errors of a statement (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+STATES = {
+    b"57P01": CLOSED,
+    b"57P02": CLOSED,
+    b"57P03": STARTING,
+    b"53300": TOO_MANY,
+    b"28P01": Cause(Reason.AUTH, "user or password refused"),
+    b"28000": Cause(Reason.AUTH, "user refused"),
+}
+# What cannot be connected is reported as text alone: libpq has no code for it. The first that is found counts.
+TEXTS = (
+    (b"password authentication failed", Cause(Reason.AUTH, "user or password refused")),
+    (b"no password supplied", Cause(Reason.AUTH, "a password is required")),
+    (b"no pg_hba.conf entry", Cause(Reason.AUTH, "no pg_hba.conf entry for this client")),
+    (b"authentication failed", Cause(Reason.AUTH, "user or password refused")),
+    (b'role "', Cause(Reason.AUTH, "user refused")),
+    (b"starting up", STARTING),
+    (b"not yet accepting connections", STARTING),
+    (b"recovery mode", Cause(Reason.ERROR, "recovering from a crash")),
+    (b"shutting down", STOPPING),
+    (b"not accepting connections", Cause(Reason.ERROR, "a standby that accepts no connections")),
+    (b"too many", TOO_MANY),
+    (b"connection slots are reserved", TOO_MANY),
+    (b'database "', Cause(Reason.ERROR, "the database does not exist, or is not open to this user")),
+    (b"invalid response", NOT_POSTGRESQL),
+    (b"expected authentication request", NOT_POSTGRESQL),
+    (b"lost synchronization", NOT_POSTGRESQL),
+    (b"error response during SSL", REFUSED),
+    (b"server does not support SSL", Cause(Reason.TLS, "the server does not offer TLS")),
+    (b"certificate verify failed", Cause(Reason.TLS, "certificate refused")),
+    (b"does not match host name", Cause(Reason.TLS, "certificate is for another name")),
+    (b"root certificate file", Cause(Reason.TLS, "the file of authorities cannot be read")),
+    (b"SSL", Cause(Reason.TLS, "TLS handshake failed")),
+    (b"Connection refused", Cause(Reason.REFUSED, "connection refused")),
+    (b"No such file or directory", Cause(Reason.UNREACHABLE, "no such socket")),
+    (b"Permission denied", Cause(Reason.UNREACHABLE, "no permission to connect")),
+    (b"No route to host", Cause(Reason.UNREACHABLE, "no route to the host")),
+    (b"unreachable", Cause(Reason.UNREACHABLE, "no route to the host")),
+    (b"timed out", Cause(Reason.TIMEOUT, "no answer in time")),
+    (b"closed the connection", CLOSED),
+    (b"reset by peer", CLOSED),
+    (b"session is ", Cause(Reason.NO_PRIMARY, "no server with the role that the URL asks for")),
+    (b"hot standby", Cause(Reason.NO_PRIMARY, "no server with the role that the URL asks for")),
+)
+
+
+class _Connection:
+    """A connection of libpq, driven step by step, so that each wait is held to the deadline."""
+
+    def __init__(self, pgconn: abc.PGconn) -> None:
+        self._pgconn = pgconn
+
+    def connect(self, deadline: Deadline, hold: "KeptCheck[_Connection]") -> None:
+        while (status := self._pgconn.connect_poll()) != PollingStatus.OK:
+            if status == PollingStatus.FAILED or self._pgconn.status == ConnStatus.BAD:
+                raise self._failure()
+            # Again at each step: without TLS, libpq begins anew with another socket.
+            with socket.socket(fileno=os.dup(self._pgconn.socket)) as sock:
+                hold.cutoff.hold(sock)
+            self._wait(select.POLLIN if status == PollingStatus.READING else select.POLLOUT, deadline)
+        self._pgconn.nonblocking = 1
+
+    def query(self, statement: bytes, deadline: Deadline) -> None:
+        """Return if `statement` gives a row."""
+        try:
+            self._pgconn.send_query(statement)
+            while self._pgconn.flush():
+                self._wait(select.POLLOUT, deadline)
+            rows = sum(self._rows(deadline))
+        except OperationalError as error:
+            raise self._failure() from error
+        if rows == 0:
+            raise CheckFailed(Reason.PROTOCOL, "no row came back")
+
+    def _rows(self, deadline: Deadline) -> Iterator[int]:
+        while True:
+            while self._pgconn.is_busy():
+                self._wait(select.POLLIN, deadline)
+                self._pgconn.consume_input()
+            result = self._pgconn.get_result()
+            if result is None:
+                return
+            if result.status == ExecStatus.FATAL_ERROR:
+                state = result.error_field(DiagnosticField.SQLSTATE)
+                raise CheckFailed(*STATES[state]) if state in STATES else self._failure()
+            yield result.ntuples
+
+    def _wait(self, events: int, deadline: Deadline) -> None:
+        poll = select.poll()
+        poll.register(self._pgconn.socket, events)
+        if not poll.poll(deadline.remaining() * 1000):
+            raise TimeoutError("no answer in time")
+
+    def _failure(self) -> CheckFailed:
+        text = self._pgconn.error_message
+        cause = next((cause for words, cause in TEXTS if words in text), None)
+        return CheckFailed(*(cause or REFUSED))
+
+    def close(self) -> None:
+        self._pgconn.finish()
+
+
+class PostgresqlCheck(KeptCheck[_Connection]):
+    """Asks the first server of `url`, a connection URI of libpq, that accepts.
+
+    `ca_bundle` is the path of the PEM file for the verification that `sslmode` asks for, if the URL names none.
+    """
+
+    def __init__(self, name: str, url: str, ca_bundle: str, resolver: Resolver) -> None:
+        super().__init__(name)
+        self._parameters = {key: str(value) for key, value in conninfo_to_dict(url).items()}
+        self._parameters.setdefault("application_name", "server-health")
+        self._parameters.setdefault("gssencmode", "disable")
+        if self._parameters.get("sslmode", "").startswith("verify-"):
+            self._parameters.setdefault("sslrootcert", ca_bundle)
+        self._resolver = resolver
+
+    def connect(self, deadline: Deadline) -> _Connection:
+        """See KeptCheck: every address of every host of the URL in turn."""
+        hosts = self._parameters.get("host", "").split(",")
+        ports = self._parameters.get("port", str(DEFAULT_PORT)).split(",")
+        failure: Exception | None = None
+        for position, host in enumerate(hosts):
+            port = int(ports[position % len(ports)] or DEFAULT_PORT)
+            share = deadline.share(len(hosts) - position)
+            try:
+                return self._connect_to(host, port, share)
+            except (OSError, CheckFailed) as error:
+                failure = error
+        assert failure is not None
+        raise failure
+
+    def _connect_to(self, host: str, port: int, deadline: Deadline) -> _Connection:
+        addresses = [""] if host.startswith(("/", "@")) else self._addresses(host, port, deadline)
+        failure: Exception | None = None
+        for position, address in enumerate(addresses):
+            where = {"host": host, "port": str(port)} | ({"hostaddr": address} if address else {})
+            connection = _Connection(PGconn.connect_start(make_conninfo("", **self._parameters | where).encode()))
+            try:
+                connection.connect(deadline.share(len(addresses) - position), self)
+            except (OSError, CheckFailed) as error:
+                connection.close()
+                failure = error
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                return connection
+        assert failure is not None
+        raise failure
+
+    def _addresses(self, host: str, port: int, deadline: Deadline) -> list[str]:
+        # libpq would look the name up by itself, and nothing could interrupt that.
+        return [str(address[4][0]) for address in self._resolver.resolve(host, port, deadline)]
+
+    def ask(self, connection: _Connection, deadline: Deadline) -> None:
+        """See KeptCheck."""
+        connection.query(b"SELECT 1", deadline)
+
+
+def create(config: CheckConfig) -> Check:
+    """The check of a `postgresql` or `postgres` URL."""
+    return PostgresqlCheck(config.name, config.url, config.ca_bundle, config.resolver)

@@ -1,0 +1,87 @@
+"""A report in other formats than our own JSON: for tools of the IETF draft, and for a terminal. Pure."""
+
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+from app.health.record import Record
+from app.health.report import Report, to_json
+
+DATASTORES = frozenset({"mongodb", "postgresql", "redis"})
+UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+WIDTH = 80
+
+
+def health_json(report: Report) -> bytes:
+    """`application/health+json`, as draft-inadarei-api-health-check-06 has it."""
+    status = "fail" if not report.healthy else "warn" if report.degraded else "pass"
+    return to_json(
+        {
+            "status": status,
+            "version": report.identity.version,
+            "serviceId": report.identity.service,
+            "checks": {f"{record.name}:responseTime": [_check(record)] for record in report.records},
+        }
+    )
+
+
+def _check(record: Record) -> dict[str, Any]:
+    dependency = record.dependency
+    failed = "fail" if dependency.required else "warn"
+    check: dict[str, Any] = {
+        "status": "pass" if record.connected else failed,
+        "componentType": "datastore" if dependency.kind in DATASTORES else "component",
+    }
+    if record.latency_ms is not None:
+        check |= {"observedValue": record.latency_ms, "observedUnit": "ms"}
+    if record.checked_at is not None:
+        check["time"] = _rfc3339(record.checked_at)
+    if record.cause is not None:
+        check["output"] = f"{record.reason}: {record.detail}"
+    if dependency.affects:
+        check["affectedEndpoints"] = [dependency.affects]
+    return check
+
+
+def _rfc3339(milliseconds: int) -> str:
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def text(report: Report, now: int) -> bytes:
+    """The details as a table of at most 80 columns, worst first; `now` in Unix milliseconds.
+
+    A name is cut to what the width leaves, a detail stands on a line of its own.
+    """
+    rows = [("DEPENDENCY", "STATUS", "FOR", "LATENCY", "LAST SUCCESS")]
+    details = [""]
+    for record in report.worst_first():
+        rows.append(
+            (
+                record.name if record.dependency.required else f"{record.name} (optional)",
+                record.status if record.connected else f"{record.status}: {record.reason}",
+                span(now - record.since),
+                "-" if record.latency_ms is None else f"{record.latency_ms:.1f} ms",
+                "never" if record.last_success is None else f"{span(now - record.last_success)} ago",
+            )
+        )
+        details.append(record.detail or "")
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths[0] -= max(0, sum(widths) + 2 * (len(widths) - 1) - WIDTH)
+    lines = [f"{report.identity.service} {report.identity.version} is {report.verdict}"]
+    for row, detail in zip(rows, details, strict=True):
+        cells = [f"{cell[:width]:{width}}" for cell, width in zip(row, widths, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+        if detail:
+            lines.append(f"  {detail}"[:WIDTH])
+    return ("\n".join(lines) + "\n").encode("utf-8", "replace")
+
+
+def span(milliseconds: float) -> str:
+    """A length of time in its two largest units: `5 s`, `3 min 5 s`, `2 h`, `4 d 3 h`; never below zero."""
+    seconds = max(0, int(milliseconds // 1000))
+    for (size, unit), (smaller, smaller_unit) in pairwise(UNITS):
+        if seconds >= size:
+            rest = seconds % size // smaller
+            return f"{seconds // size} {unit} {rest} {smaller_unit}" if rest else f"{seconds // size} {unit}"
+    return f"{seconds} s"

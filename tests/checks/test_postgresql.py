@@ -1,0 +1,144 @@
+"""Every way in which PostgreSQL can fail, from a real one, and from a peer where that one would not."""
+
+import signal
+import tempfile
+import unittest
+
+import psycopg
+
+from app.checks.check import perform
+from app.checks.postgresql import PostgresqlCheck
+from app.net.reason import Reason
+from app.net.resolver import Resolver
+from tests.fakes import DEADLINE
+from tests.peers.certificates import server_context
+from tests.peers.postgresql import postgresql
+from tests.peers.service import eventually
+from tests.peers.tcp_server import ScriptedServer, reserve_port
+
+
+class PostgresqlTest(unittest.TestCase):
+    def check(self, url, ca_bundle="/nonexistent"):
+        check = PostgresqlCheck("database", url, ca_bundle, Resolver())
+        self.addCleanup(check.close)
+        return check
+
+    def assert_cause(self, check, reason, detail=None, timeout=DEADLINE):
+        outcome = perform(check, timeout)
+        self.assertEqual((outcome.reason, outcome.cause and outcome.cause.detail), (reason, detail), outcome.error)
+
+
+class RealPostgresqlTest(PostgresqlTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(postgresql())
+
+    def test_users_passwords_and_databases(self):
+        with self.server.running():
+            check = self.check(self.server.url())
+            for _ in range(3):
+                self.assert_cause(check, None)
+            refused = "user or password refused"
+            self.assert_cause(self.check(self.server.url(password="wrong")), Reason.AUTH, refused)
+            self.assert_cause(self.check(self.server.url(user="nobody")), Reason.AUTH, refused)
+            self.assert_cause(
+                self.check(f"postgresql://postgres@127.0.0.1:{self.server.port}"), Reason.AUTH, "a password is required"
+            )
+            absent = "the database does not exist, or is not open to this user"
+            self.assert_cause(self.check(self.server.url(database="absent")), Reason.ERROR, absent)
+            self.assert_cause(
+                self.check(self.server.url(sslmode="require")), Reason.TLS, "the server does not offer TLS"
+            )
+
+    def test_a_kept_connection_that_the_server_ends_is_replaced_in_the_same_check(self):
+        with self.server.running():
+            check = self.check(self.server.url())
+            self.assert_cause(check, None)
+            with psycopg.connect(self.server.url(), autocommit=True) as admin:
+                admin.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'server-health'"
+                )
+            self.assert_cause(check, None)
+
+    def test_too_many_connections(self):
+        with self.server.running("max_connections=2", "superuser_reserved_connections=0", "max_wal_senders=0"):
+            kept = [self.check(self.server.url()) for _ in range(2)]
+            for check in kept:
+                self.assert_cause(check, None)
+            self.assert_cause(self.check(self.server.url()), Reason.ERROR, "too many connections")
+
+    def test_a_server_that_is_stopped_is_a_timeout_and_one_that_has_ended_refuses(self):
+        with self.server.running() as process:
+            check = self.check(self.server.url())
+            self.assert_cause(check, None)
+            process.send_signal(signal.SIGSTOP)
+            new = self.check(self.server.url())
+            self.assert_cause(new, Reason.TIMEOUT, "no answer in time", timeout=0.3)
+            process.send_signal(signal.SIGCONT)
+        self.assert_cause(check, Reason.REFUSED, "connection refused")
+
+    def test_a_server_that_is_starting_up(self):
+        (self.server.data / "standby.signal").touch()
+        self.addCleanup((self.server.data / "standby.signal").unlink)
+        # It waits for the command before it looks at its own log.
+        with self.server.running("restore_command=sleep 3", ready="listening on"):
+            self.assert_cause(self.check(self.server.url()), Reason.ERROR, "starting up")
+        with self.server.running("restore_command=false", "hot_standby=off", ready="entering standby mode"):
+            detail = "a standby that accepts no connections"
+            check = self.check(self.server.url())
+            self.assertTrue(eventually(lambda: perform(check, DEADLINE).cause == (Reason.ERROR, detail)))
+
+    def test_tls_verifies_the_certificate_as_the_url_asks(self):
+        with tempfile.TemporaryDirectory(dir=self.server.data.parent) as folder:
+            _, bundle = server_context(folder)
+            import pathlib
+            import shutil
+
+            for path in (pathlib.Path(folder), *pathlib.Path(folder).iterdir()):
+                shutil.chown(path, "postgres")
+                path.chmod(0o711 if path.is_dir() else 0o600)
+            with self.server.running("ssl=on", f"ssl_cert_file={bundle}", f"ssl_key_file={folder}/key.pem"):
+                self.assert_cause(self.check(self.server.url(sslmode="verify-full"), bundle), None)
+                self.assert_cause(self.check(self.server.url(sslmode="require")), None)
+                import certifi
+
+                untrusted = self.check(self.server.url(sslmode="verify-full"), certifi.where())
+                self.assert_cause(untrusted, Reason.TLS, "certificate refused")
+
+
+class ScriptedPostgresqlTest(PostgresqlTest):
+    def url(self, server):
+        return f"postgresql://someone:secret@127.0.0.1:{server.port}/db"
+
+    def test_a_peer_that_is_mute_or_drips_is_a_timeout_and_its_connection_is_closed(self):
+        def drip(server, sock):
+            sock.recv(100)
+            for byte in b"R\0\0\1\0" + bytes(100):
+                sock.sendall(bytes([byte]))
+                server.ended.wait(0.02)
+
+        for serve in (lambda server, sock: server.ignore(sock), drip):
+            with ScriptedServer(serve) as server:
+                check = self.check(self.url(server) + "?sslmode=disable")
+                self.assert_cause(check, Reason.TIMEOUT, "no answer in time", timeout=0.3)
+                self.assertTrue(server.wait_for_open(0))
+
+    def test_a_peer_that_closes_and_one_that_speaks_another_protocol(self):
+        with ScriptedServer(lambda server, sock: sock.recv(100)) as server:
+            self.assert_cause(self.check(self.url(server)), Reason.CLOSED, "connection closed without an answer")
+
+        def answer(server, sock):
+            sock.recv(100)
+            sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        with ScriptedServer(answer) as server:
+            self.assert_cause(self.check(self.url(server)), Reason.PROTOCOL, "not an answer of PostgreSQL")
+
+    def test_every_host_of_the_url_is_tried(self):
+        with ScriptedServer(lambda server, sock: sock.recv(100)) as server, reserve_port() as closed:
+            url = f"postgresql://u:p@127.0.0.1:{closed.getsockname()[1]},127.0.0.1:{server.port}/db"
+            self.assert_cause(self.check(url), Reason.CLOSED, "connection closed without an answer")
+
+
+if __name__ == "__main__":
+    unittest.main()
