@@ -17,6 +17,7 @@ COPY --from=build /opt/venv /opt/venv
 WORKDIR /srv
 # Readable by every user, even if the checkout was made with umask 077.
 COPY --chmod=755 app app
+COPY --chmod=755 bin/check-server-health.sh /usr/local/bin/
 
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -31,7 +32,7 @@ HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \
 # gunicorn's master is process 1: it handles signals and reaps children.
 CMD ["gunicorn", "--config", "python:app.serving.gunicorn_conf", "app.wsgi:app"]
 
-ARG VERSION=1.0.0
+ARG VERSION=1.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="server-health" \
       org.opencontainers.image.description="Reports whether the dependencies of a server are reachable" \

@@ -3,47 +3,48 @@ import subprocess
 import tempfile
 import unittest
 
-from tests.bin.checkout import DEADLINE, ROOT, environment, link_commands
+from app import __version__
+from tests.bin.checkout import DEADLINE, ROOT, environment
 from tests.peers.service import Service
 
 
 class ServeTest(unittest.TestCase):
-    def setUp(self):
-        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-
     def run_serve(self, *arguments, **settings):
         return subprocess.run(
             [ROOT / "bin/serve", *arguments],
-            cwd=self.folder,
+            cwd="/",
             capture_output=True,
             text=True,
             timeout=DEADLINE,
             env=environment(**settings),
         )
 
-    def test_serve_becomes_gunicorn_and_ends_with_its_status(self):
-        with Service() as service:
-            command = pathlib.Path(f"/proc/{service.process.pid}/cmdline").read_text().split("\0")
-            self.assertIn("app.wsgi:app", command)
-            self.assertTrue(command[1].endswith("/gunicorn"), command)
-            service.process.terminate()
-            self.assertEqual(service.wait(), 0)
+    def test_serve_becomes_gunicorn_passes_its_options_on_and_ends_with_its_status(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with Service("--pid", f"{folder}/pid") as service:
+                self.assertEqual(int(pathlib.Path(folder, "pid").read_text()), service.process.pid)
+                service.process.terminate()
+                self.assertEqual(service.wait(), 0)
 
     def test_a_bad_setting_ends_serve_with_status_2(self):
         ran = self.run_serve(PORT="none")
         self.assertEqual((ran.stdout, ran.returncode), ("", 2))
         self.assertRegex(ran.stderr, r"\A.*PORT.*\n\Z")
 
-    def test_the_gunicorn_on_path_is_used_without_a_virtual_environment(self):
-        gunicorn = self.folder / "gunicorn"
-        gunicorn.write_text('#!/bin/sh\npwd\necho "$@"\n')
-        gunicorn.chmod(0o755)
-        ran = self.run_serve("--threads", "7", PATH=link_commands(self.folder, "bash", "dirname"), VENV="nowhere")
-        self.assertEqual(
-            ran.stdout, f"{ROOT}\n--config python:app.serving.gunicorn_conf app.wsgi:app --threads 7\n", ran.stderr
-        )
+    def test_help_and_version_are_those_of_the_service_and_not_of_gunicorn(self):
+        for option in ("-h", "--help"):
+            ran = self.run_serve(option)
+            self.assertEqual((ran.stderr, ran.returncode), ("", 0))
+            self.assertTrue(ran.stdout.startswith("usage: server-health "), ran.stdout)
+        ran = self.run_serve("--version")
+        self.assertEqual((ran.stdout, ran.returncode), (f"server-health {__version__}\n", 0))
 
     def test_a_missing_gunicorn_is_reported_in_one_line(self):
-        ran = self.run_serve(PATH=link_commands(self.folder, "bash", "dirname"), VENV="nowhere")
+        with tempfile.TemporaryDirectory() as folder:
+            python = pathlib.Path(folder, "bin/python")
+            python.parent.mkdir()
+            python.write_text('#!/bin/sh\nexec "$PYTHON" -S "$@"\n')  # without site-packages
+            python.chmod(0o755)
+            ran = self.run_serve(VENV=folder)
         self.assertEqual((ran.stdout, ran.returncode), ("", 1))
-        self.assertRegex(ran.stderr, r"\Abin/serve: no gunicorn .+\n\Z")
+        self.assertRegex(ran.stderr, r"\Aserver-health: .*gunicorn.*: pip install .+\n\Z")

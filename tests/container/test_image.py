@@ -3,6 +3,7 @@ import json
 import unittest
 import uuid
 
+from app import __version__
 from tests.container.engine import BUILD_SECONDS, ROOT, docker, inspect, need_engine
 from tests.peers.service import eventually
 
@@ -61,7 +62,7 @@ class ImageTest(unittest.TestCase):
         labels = {name.rpartition(".")[2]: text for name, text in self.config["Labels"].items()}
         metadata = configparser.ConfigParser()
         metadata.read(ROOT / "setup.cfg")
-        self.assertEqual(labels["version"], metadata["metadata"]["version"])
+        self.assertEqual(labels["version"], __version__)
         self.assertEqual(labels["revision"], "abc")
         self.assertEqual(labels["title"], metadata["metadata"]["name"])
         self.assertEqual(labels["licenses"], metadata["metadata"]["license"])
@@ -72,6 +73,19 @@ class ImageTest(unittest.TestCase):
         container = docker("run", "--detach", *settings.split(), *times.split(), self.image)
         self.addCleanup(docker, "rm", "--force", "--volumes", container)
         eventually(lambda: inspect(container)["State"]["Health"]["Status"] == "healthy", 30)
+
+    def test_the_script_in_the_image_asks_the_service_in_its_container(self):
+        container = docker("run", "--detach", self.image)
+        self.addCleanup(docker, "rm", "--force", "--volumes", container)
+
+        def run_script(options):
+            return docker("exec", container, "sh", "-c", f"check-server-health.sh {options}; echo $?").splitlines()
+
+        eventually(lambda: "unhealthy" in run_script("")[1], 30)
+        self.assertEqual(run_script("")[-1], "1")
+        answer, status = run_script("--nagios")
+        self.assertRegex(answer, "CRITICAL: .*ai_service.*mongodb")
+        self.assertEqual(status, "2")
 
     def test_a_bad_setting_ends_the_container_with_status_2(self):
         container = docker("create", "--env", "PORT=none", self.image)

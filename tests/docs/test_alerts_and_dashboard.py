@@ -14,9 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.factory import create_app
 from app.settings import Settings
+from tests.docs.snippets import DOCS, anchors
 from tests.requirement import need
 
-DOCS = Path(__file__).parents[2] / "docs"
 OF_PROMETHEUS = {"job", "instance"}  # labels that Prometheus adds to every series
 
 
@@ -50,6 +50,8 @@ def measured():
     text = create_app(Settings.load({})).test_client().get("/metrics").text
     found = {"up": set(OF_PROMETHEUS)}
     for family in text_string_to_metric_families(text):
+        if not family.samples:  # it has a series for each dependency of which it is known
+            found[family.name] = OF_PROMETHEUS | {"dependency"}
         for sample in family.samples:
             found.setdefault(sample.name, set(OF_PROMETHEUS)).update(sample.labels)
     return found
@@ -131,8 +133,16 @@ class AlertsTest(unittest.TestCase):
                 shown[case["alertname"]].add(bool(case["exp_alerts"]))
         self.assertEqual(shown, {key: {False, True} for key in alerts()})
 
-    def test_each_alert_has_a_summary_a_description_and_a_severity(self):
+    def test_each_alert_has_a_summary_a_description_a_runbook_and_a_severity(self):
         for name, rule in alerts().items():
             with self.subTest(name):
-                self.assertEqual(rule["annotations"].keys(), {"summary", "description"})
-                self.assertIn(rule["labels"]["severity"], ("critical", "warning"))
+                self.assertEqual(rule["annotations"].keys(), {"summary", "description", "runbook_url"})
+                page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+                self.assertEqual(page, "https://example.org/server-health/docs/operations.md")
+                self.assertIn(anchor, anchors())
+                self.assertRegex(rule["labels"]["severity"], r"\A(critical|warning|.*critical.*else.*warning.*)\Z")
+
+    def test_no_query_depends_on_the_name_of_a_job_or_a_dependency(self):
+        for name in ("alerts.yml", "dashboard.json"):
+            named = re.findall(r"""\b(?:job|dependency)[=!]~?\\?["']([^"'\\]*)""", (DOCS / name).read_text())
+            self.assertLessEqual(set(named), {"%s", "$job"}, name)
