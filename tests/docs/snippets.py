@@ -19,3 +19,9 @@ def section(heading):
 def first_column(heading):
     """What stands in backquotes in the first column of the tables under a heading."""
     return re.findall(r"^\| `([^`]+)`", section(heading), re.MULTILINE)
+
+
+def anchors():
+    """The parts of the page to which a link can lead."""
+    headings = re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
