@@ -9,9 +9,6 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, unquote, unquote_plus
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.pq import Conninfo, PGconn
 from pymongo import MongoClient
 from pymongo.common import URI_OPTIONS_VALIDATOR_MAP
 from pymongo.uri_parser import validate_options
@@ -23,7 +20,6 @@ MONGODB_SCHEMES = ("mongodb://", "mongodb+srv://")
 REPEATABLE = "readpreferencetags"
 # The driver misses a package only when it authenticates: its module, and what to install.
 PACKAGES = {"GSSAPI": ("kerberos", "pykerberos"), "MONGODB-AWS": ("pymongo_auth_aws", "pymongo-auth-aws")}
-LIBPQ_OPTIONS = frozenset({option.keyword.decode() for option in Conninfo.get_defaults()} | {"ssl"})
 # A socket that cannot exist: libpq judges its options before it tries to connect.
 NOWHERE = {"host": "/dev/null", "hostaddr": None, "port": None}
 
@@ -66,8 +62,14 @@ def mongodb_warnings(uri: str) -> list[str]:
 
 def check_postgresql(url: str) -> None:
     """Raise Wrong for a URL that libpq does not accept, or that has no host."""
+    # Here, because libpq costs 8 MB and a tenth of the start, and most services have no PostgreSQL.
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+    from psycopg.pq import Conninfo, PGconn
+
     _require_escaped(url, ("postgresql://", "postgres://"))
-    odd = unescaped(url) or _odd_option(url, LIBPQ_OPTIONS, lambda name, value: True)
+    options = {option.keyword.decode() for option in Conninfo.get_defaults()} | {"ssl"}
+    odd = unescaped(url) or _odd_option(url, options, lambda name, value: True)
     try:
         parameters = conninfo_to_dict(url)
     except psycopg.Error:

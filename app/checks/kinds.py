@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from app.checks import http, mongodb, postgresql, redis, tcp
+from app.checks import http, mongodb, redis, tcp
 from app.checks.check import Check, CheckConfig
 
 HTTP_OPTIONS = frozenset({"STATUSES", "BODY_MATCHES", "HEADERS"})
@@ -21,6 +21,13 @@ class Kind(NamedTuple):
     options: frozenset[str] = frozenset()
 
 
+def _postgresql(config: CheckConfig) -> Check:
+    # Imported where it is needed: libpq costs 8 MB, and most services have no PostgreSQL.
+    from app.checks import postgresql
+
+    return postgresql.create(config)
+
+
 KINDS = {
     "mongodb": Kind("mongodb", 27017, mongodb.create),
     "mongodb+srv": Kind("mongodb", 27017, mongodb.create),
@@ -28,8 +35,8 @@ KINDS = {
     "https": Kind("http", 443, http.create, HTTP_OPTIONS),
     "redis": Kind("redis", 6379, redis.create),
     "rediss": Kind("redis", 6379, redis.create),
-    "postgresql": Kind("postgresql", 5432, postgresql.create),
-    "postgres": Kind("postgresql", 5432, postgresql.create),
+    "postgresql": Kind("postgresql", 5432, _postgresql),
+    "postgres": Kind("postgresql", 5432, _postgresql),
     "tcp": Kind("tcp", None, tcp.create),
 }
 
