@@ -26,7 +26,7 @@ from app.net.resolver import Resolver
 
 # AuthenticationFailed, Unauthorized, UserNotFound, and Atlas' own
 AUTH_CODES = frozenset({18, 13, 11, 8000})
-ALERT_SECONDS = 0.5
+ALERT_SECONDS = 2.0
 CLOSED = Cause(Reason.CLOSED, "connection closed without an answer")
 NOT_MONGODB = Cause(Reason.PROTOCOL, "not an answer of MongoDB")
 # What OpenSSL's verification found, in its words.

@@ -79,7 +79,7 @@ class TlsTest(MongoTest):
 
     def test_a_client_certificate_that_is_refused_or_missing_is_always_tls(self):
         for shown in (None, "foreign"):
-            asking = self.asking(self.uri("server", shown))
+            asking = self.asking(self.uri("server", shown), timeout=5.0)
             self.assertEqual([asking.ask().reason for _ in range(5)], [Reason.TLS] * 5, shown)
 
 
