@@ -113,7 +113,7 @@ class GrowthTest(MongoTest):
 
         def rename(net):
             pushes = server.pushes
-            server.play(Script.PRIMARY, hosts=self.hosts(server, 20, net))
+            server.play(Script.PRIMARY, hosts=self.hosts(server, 15, net))
             server.wait_for(lambda: server.pushes > pushes, 0.5)
 
         self.assert_reason(asking, None)
