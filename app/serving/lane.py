@@ -43,7 +43,7 @@ class Lane(Generic[Client]):
         self._parked: list[Parked[Client]] = []
         self.wakes_at = math.inf
         """The moment at which the first wait is over; infinite if no probe waits."""
-        # Heads rendered in this second: in the next one their Date is wrong.
+        # Heads rendered in this second: in the next one their Date is wrong. They save 6 µs of a probe (bin/bench).
         self._heads: dict[tuple[int, int, bool, int, bool], bytes] = {}
         self._second = 0
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
-from tests.bench import processes, tables
+from tests.bench import caches, processes, tables
 from tests.bench.load import probe_beside_a_crowd, wrk
 
 SERVICE = ("--config", "python:app.serving.gunicorn_conf")
@@ -103,6 +103,7 @@ def main():
     measure(args, results)
     crowding_out(results)
     results["medians"] = tables.medians(results["runs"], statistics.median)
+    results["caches"] = caches.measure()
     results["beside"] = tables.beside(results["runs"], statistics.median, OTHER)
     print(tables.markdown(results))
 

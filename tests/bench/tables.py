@@ -63,6 +63,8 @@ def markdown(results):
     for server, row in results["crowd"].items():
         figures = " | ".join("–" if row[key] is None else f"{row[key]:.1f}" for key in ("p50", "p99", "max"))
         lines.append(f"| {server} | {row['probes']} | {row['unanswered']} | {figures} |")
+    lines += ["", "| speed cache | µs of a probe with it | without it |", "| --- | --: | --: |"]
+    lines += [f"| {name} | {kept:.1f} | {anew:.1f} |" for name, (kept, anew) in results["caches"].items()]
     if results["beside"]:
         lines += ["", "| beside the other checkout | connections | × its requests/s |", "| --- | --: | --: |"]
         lines += [
