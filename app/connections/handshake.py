@@ -103,3 +103,12 @@ def hold_answer(environ: MutableMapping[str, Any]) -> None:
     for key in [key for key in environ if key.startswith("HTTP_") and key not in HANDSHAKE_KEYS]:
         del environ[key]
     environ.update(HTTP_HOST="localhost", HTTP_CONNECTION="Upgrade")
+
+
+def read_ahead(environ: Mapping[str, Any]) -> bytes:
+    """What a client has sent in one segment with its handshake, though it ought to wait (RFC 6455, 4.1).
+
+    gunicorn has read it with the head, and the bytes after it would make no sense without it.
+    """
+    unreader = getattr(getattr(environ.get("wsgi.input"), "reader", None), "unreader", None)
+    return b"" if unreader is None else bytes(unreader.take_buffered())

@@ -62,8 +62,10 @@ class Report:
         }
 
     def health_json(self, timestamp: int) -> bytes:
-        """`health` as JSON; everything but the timestamp is rendered once for a report: that saves 11 µs of a probe
-        (bin/bench)."""
+        """`health` as JSON. Everything but the timestamp is rendered once for a report.
+
+        That saves 11 µs of a probe (bin/bench).
+        """
         before, after = self._health_json_parts
         return b"%b%d%b" % (before, timestamp, after)
 

@@ -3,15 +3,15 @@
 import itertools
 import json
 import time
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Collection
+from typing import NoReturn
 
 import flask_sock
 from flask import Blueprint, Response, abort, g, request
 from simple_websocket import Server
 
 from app.connections.client import accept, serve
-from app.connections.handshake import hold_answer, no_thread, refusal
+from app.connections.handshake import hold_answer, no_thread, read_ahead, refusal
 from app.connections.registry import Registry
 from app.connections.websocket import WebSocket
 from app.web.access import foreign_origin, refuse_stranger
@@ -75,7 +75,7 @@ def create_websocket_blueprint(
     def ws(handshake: Server) -> None:
         with waiting()():
             try:
-                websocket = accept(handshake, _read_ahead(request.environ), ping_interval)
+                websocket = accept(handshake, read_ahead(request.environ), ping_interval)
             except OSError:
                 abort(503)  # no descriptor is left
             follow(True)
@@ -85,15 +85,6 @@ def create_websocket_blueprint(
                 follow(False)
 
     return routes
-
-
-def _read_ahead(environ: Mapping[str, Any]) -> bytes:
-    """What a client has sent in one segment with its handshake, though it ought to wait (RFC 6455, 4.1).
-
-    gunicorn has read it with the head, and the bytes after it would make no sense without it.
-    """
-    unreader = getattr(getattr(environ.get("wsgi.input"), "reader", None), "unreader", None)
-    return b"" if unreader is None else bytes(unreader.take_buffered())
 
 
 def _feed_client(websocket: WebSocket, feed: Feed) -> NoReturn:
