@@ -98,6 +98,16 @@ class ScriptTest(MongoTest):
                 if pair[1] is not Script.SECONDARY:  # one answers a ping until the driver has noticed
                     self.assertIsNotNone(during)
 
+    def test_a_server_of_the_read_preference_is_enough(self):
+        server = self.play(Script.SECONDARY)
+        separator = "&" if "?" in server.uri else "/?"
+        for preference, reason in (("secondaryPreferred", None), ("nearest", None), ("primary", Reason.NO_PRIMARY)):
+            with self.subTest(preference):
+                asking = self.asking(f"{server.uri}{separator}readPreference={preference}", timeout=5.0)
+                self.assert_reason(asking, reason)
+                self.assert_reason(asking, reason)
+        self.assertEqual(asking.ask().cause.detail, "no primary in the replica set")
+
     def test_a_secondary_that_is_named_directly_is_connected(self):
         server = self.play(Script.SECONDARY)
         self.assert_reason(self.asking(f"mongodb://{server.address}/?directConnection=true"), None)
