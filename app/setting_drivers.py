@@ -93,7 +93,7 @@ def _require_escaped(url: str, schemes: tuple[str, ...]) -> None:
         raise Wrong
     before, _, after = url.partition("://")[2].partition("/")
     # The drivers would take the user of mongodb://user:1/2@host for the host, whose name is logged; libpq alone accepts
-    # a ? in a password, after which nobody else finds the options.
+    # a ? in a password, after which no other parser finds the options.
     if "@" in after.partition("?")[0] or "?" in before.rpartition("@")[0]:
         raise Wrong(unescaped(url) or "it has an unescaped @ in the name of the database: write %40")
 

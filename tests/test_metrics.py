@@ -96,7 +96,7 @@ class MetricsTest(unittest.TestCase):
         self.assertEqual(self.value("monitor_last_sweep_timestamp_seconds"), 0)
         self.assertEqual(self.total("checks_total"), 0)
 
-    def test_every_series_is_there_from_the_start(self):
+    def test_every_series_exists_from_the_start(self):
         before = self.samples().keys()
         for reason in set(Reason) - {Reason.PENDING, Reason.STALE}:
             self.watch.check("mongodb", reason)
@@ -190,7 +190,7 @@ class MetricsTest(unittest.TestCase):
         self.assertEqual(self.value("log_lines_dropped_total"), 11)
         self.assertEqual(self.value("probes_total", route="/health", code="200"), 7)
 
-    def test_it_says_who_it_is_whatever_the_name(self):
+    def test_the_build_info_names_the_service_whatever_its_name_is(self):
         self.assertEqual(self.value("build_info", service='the "server"', version="2.0\n"), 1)
 
     def test_the_process_itself_is_measured(self):

@@ -51,7 +51,7 @@ MOST_TELLING = (
     Reason.DNS,
     Reason.ERROR,
 )
-"""The further the driver got with one of several servers, the more its error tells: this order decides."""
+"""The further the driver got with one of several servers, the more specific its error is: this order decides."""
 
 
 def driver_cause(error: BaseException) -> Cause | None:

@@ -98,7 +98,7 @@ class LineWriter:
                 line = line[os.write(self._descriptor, line) :]
             except BlockingIOError:  # a process that shares the descriptor has made it non-blocking
                 select.select([], [self._descriptor], [])
-            except OSError:  # nobody can read it any more, or the disk is full
+            except OSError:  # its reader has gone, or the disk is full
                 with self._changed:
                     self._dropped += 1
                 return

@@ -50,7 +50,7 @@ class Resolver:
             lookup = self._underway.get(name)
             if lookup is None:
                 lookup = _Lookup()
-                # Entered only once its thread runs: nobody may wait for a look-up that never began. The thread
+                # Entered only once its thread runs: no caller may wait for a look-up that never began. The thread
                 # cannot leave before it is entered, because leaving takes this lock.
                 threading.Thread(target=self._look_up, args=(name, lookup), name="resolve", daemon=True).start()
                 self._underway[name] = lookup

@@ -1,4 +1,4 @@
-"""TLS settings for the connections that we open, and what a peer's certificate says."""
+"""TLS settings for the connections that we open, and when the certificate of a peer expires."""
 
 import ssl
 

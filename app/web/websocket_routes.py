@@ -68,7 +68,7 @@ def create_websocket_blueprint(
 
     @routes.get("/ws")
     def not_upgraded() -> Response:
-        """For flask-sock's rule a request without `Upgrade` is no match; `admit` has refused it by now."""
+        """For flask-sock's rule a request without `Upgrade` does not match; `admit` has refused it by now."""
         return problem(426)
 
     @sock.route("/ws", bp=routes)

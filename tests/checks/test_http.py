@@ -71,7 +71,7 @@ class AnswersTest(HttpCheckTest):
         self.assertIsNone(perform(check, DEADLINE).reason)
         self.assertEqual(server.paths, ["/a/b?c=d%20e"])
 
-    def test_every_answer_has_its_word(self):
+    def test_every_answer_has_its_reason(self):
         for mode, reason in [
             (Mode.OK_THEN_CLOSE, None),
             (Mode.STATUS_503, Reason.HTTP_STATUS),
@@ -107,7 +107,7 @@ class AnswersTest(HttpCheckTest):
                 self.run_once(check)
                 self.assertEqual(server.connections, connections)
 
-    def test_a_head_that_breaks_off_is_no_answer(self):
+    def test_a_head_that_breaks_off_is_a_breach_of_protocol(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
 
             def half_a_head():
@@ -276,14 +276,14 @@ class HostileTest(HttpCheckTest):
 
 
 class KeptConnectionTest(HttpCheckTest):
-    def test_one_closed_by_the_peer_before_a_byte_of_the_answer_is_replaced_in_the_same_check(self):
+    def test_a_kept_connection_closed_before_the_answer_is_replaced_in_the_same_check(self):
         server = self.serve(Mode.CLOSE_REUSED)
         check = self.check(server.url)
         for _ in range(3):
             self.assert_reason(check, None)
         self.assertEqual(server.connections, 3)
 
-    def test_it_is_replaced_once_only(self):
+    def test_a_kept_connection_is_replaced_only_once(self):
         server = self.serve()
         check = self.check(server.url)
         self.assert_reason(check, None)
@@ -291,7 +291,7 @@ class KeptConnectionTest(HttpCheckTest):
         self.assert_reason(check, Reason.CLOSED)
         self.assertEqual((server.requests, server.connections), (3, 2))
 
-    def test_one_that_breaks_off_within_the_answer_is_not(self):
+    def test_a_kept_connection_that_breaks_off_within_the_answer_is_not_replaced(self):
         server = self.serve(Mode.RESET_REUSED_MIDWAY)
         check = self.check(server.url)
         self.assert_reason(check, None)
@@ -361,15 +361,15 @@ class HangTest(HttpCheckTest):
 
 
 class UnreachableTest(HttpCheckTest):
-    def test_nobody_listens(self):
+    def test_a_port_where_nothing_listens_refuses(self):
         server = self.serve()
         server.refuse()
         self.assert_reason(self.check(server.url), Reason.REFUSED)
 
-    def test_the_name_does_not_resolve(self):
+    def test_a_name_that_does_not_resolve_is_dns(self):
         self.assert_reason(self.check(f"http://{NOBODY}"), Reason.DNS)
 
-    def test_no_route(self):
+    def test_a_host_without_a_route_is_unreachable(self):
         self.assert_reason(self.check(f"http://{NO_ROUTE}:1"), Reason.UNREACHABLE)
 
     def test_proxies_of_the_environment_are_not_used(self):
@@ -393,20 +393,20 @@ class TlsTest(HttpCheckTest):
         self.assertEqual(server.connections, 1)
         self.assertAlmostEqual(outcome.certificate_expires_at / 1000, time.time() + 86400, delta=3600)
 
-    def test_a_certificate_that_nobody_signed_is_not(self):
+    def test_a_certificate_of_an_unknown_authority_is_refused(self):
         server = self.serve(tls=self.context)
         self.assert_reason(self.check(server.url, timeout=DEADLINE), Reason.TLS, within=DEADLINE)
 
-    def test_nor_is_one_of_another_name(self):
+    def test_a_certificate_for_another_name_is_refused(self):
         server = self.serve(tls=self.context)
         url = server.url.replace("127.0.0.1", "localhost")
         self.assert_reason(self.check(url, timeout=DEADLINE, ca_bundle=self.pem), Reason.TLS, within=DEADLINE)
 
-    def test_tls_on_a_plain_port(self):
+    def test_https_to_a_port_without_tls_is_tls(self):
         server = self.serve()
         self.assert_reason(self.check(server.url.replace("http:", "https:"), timeout=DEADLINE), Reason.TLS, DEADLINE)
 
-    def test_a_plain_request_on_a_port_of_tls(self):
+    def test_http_to_a_port_with_tls_is_closed(self):
         server = self.serve(tls=self.context)
         self.assert_reason(self.check(server.url.replace("https:", "http:")), Reason.CLOSED)
 

@@ -1,4 +1,4 @@
-"""What a checker knows and when it acts, told moment by moment, without threads."""
+"""What a checker holds and when it acts, moment by moment, without threads."""
 
 import unittest
 
@@ -27,16 +27,16 @@ class CheckerStateTest(unittest.TestCase):
         self.assertEqual((view.fresh_until, view.wait), (101, None))
         self.assertEqual(self.state.due(), 105)
 
-    def test_an_older_result_orders_a_check_and_is_told_without_waiting(self):
+    def test_an_older_result_orders_a_check_and_is_reported_without_waiting(self):
         self.check(100)
         self.assertIsNone(self.state.view(101.2, ask=True).wait)
         self.assertEqual(self.state.due(), 101.2)
 
-    def test_a_still_older_one_is_worth_waiting_for_its_successor(self):
+    def test_a_probe_waits_for_the_successor_of_a_result_that_is_too_old(self):
         self.check(100)
         self.assertEqual(self.state.view(103, ask=True).wait, Wait(103, 103.25))
 
-    def test_who_does_not_ask_orders_and_waits_for_nothing(self):
+    def test_a_reader_that_does_not_ask_orders_and_waits_for_nothing(self):
         self.check(100)
         self.assertIsNone(self.state.view(103, ask=False).wait)
         self.assertEqual(self.state.due(), 105)
@@ -64,7 +64,7 @@ class CheckerStateTest(unittest.TestCase):
         state.begin(100.3, 0)
         self.assertEqual(state.view(100.4, ask=True).fresh_until, 100.8)
 
-    def test_a_timeout_counts_once_and_what_the_check_brings_later_is_dropped(self):
+    def test_a_timeout_counts_once_and_the_late_result_of_the_check_is_dropped(self):
         self.state.begin(100, 100_000)
         for now in (105, 106, 107):
             self.state.settle(now, int(now * 1000))
@@ -78,7 +78,7 @@ class CheckerStateTest(unittest.TestCase):
         self.state.end(UP, 107.5, 107_500)
         self.assertEqual(self.state.due(), 107.5)
 
-    def test_but_never_sooner_than_max_age_after_the_last(self):
+    def test_a_check_never_begins_sooner_than_max_age_after_the_last(self):
         state = CheckerState(new_record(timing=Timing(timeout=0.1)))
         state.begin(100, 0)
         state.end(UP, 100.2, 0)
@@ -94,7 +94,7 @@ class CheckerStateTest(unittest.TestCase):
         self.assertEqual(self.state.record.reason, Reason.TIMEOUT)
         self.assertIsNone(self.state.view(150, ask=True).wait)
 
-    def test_a_result_that_nobody_renewed_is_stale(self):
+    def test_a_result_that_was_not_renewed_is_stale(self):
         self.check(100)
         self.state.settle(111, 111_000)
         self.assertTrue(self.state.record.connected)
@@ -102,11 +102,11 @@ class CheckerStateTest(unittest.TestCase):
         self.assertEqual(self.state.record.reason, Reason.STALE)
         self.assertIsNone(self.state.unpublished[-1].outcome)
 
-    def test_what_was_never_known_stays_pending(self):
+    def test_a_dependency_that_was_never_checked_stays_pending(self):
         self.state.settle(1_000, 1_000_000)
         self.assertEqual(self.state.record.reason, Reason.PENDING)
 
-    def test_it_says_when_time_alone_will_change_something(self):
+    def test_the_next_moment_at_which_time_alone_changes_the_record(self):
         self.assertEqual(self.state.settles_at(), float("inf"))
         self.state.begin(100, 100_000)
         self.assertEqual(self.state.settles_at(), 105)

@@ -8,7 +8,7 @@ TIMING = Timing(interval=5, max_age=1, probe_wait=0.25, timeout=5)
 
 
 class DueTest(unittest.TestCase):
-    def test_the_next_check_begins_when_the_table_says(self):
+    def test_the_next_check_begins_at_the_moment_in_the_table(self):
         for title, last_began, wanted, followed, due in [
             ("unasked, after the interval", 100, NEVER, False, 105),
             ("asked long after the last one, at once", 100, 103, False, 103),
@@ -26,7 +26,7 @@ class DueTest(unittest.TestCase):
 
 
 class ProbeWaitTest(unittest.TestCase):
-    def test_a_probe_waits_as_the_table_says(self):
+    def test_a_probe_waits_as_long_as_the_table_shows(self):
         for title, result_began, check_began, now, until in [
             ("a fresh result: not", 100, 100, 100.5, None),
             ("older than max_age, but by less than the wait: not", 100, 101.1, 101.2, None),

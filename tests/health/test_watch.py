@@ -26,7 +26,7 @@ class WatchTest(unittest.TestCase):
             self.assertTrue(self.mongodb.wait_for_runs(1) and self.ai_service.wait_for_runs(1))
         return watch
 
-    def test_before_the_first_check_everything_is_pending_and_so_disconnected(self):
+    def test_before_the_first_check_every_dependency_is_pending_and_disconnected(self):
         report = self.watch(start=False).current()
         self.assertEqual([record.name for record in report.records], ["ai_service", "mongodb"])
         self.assertEqual({record.reason for record in report.records}, {Reason.PENDING})
@@ -58,7 +58,7 @@ class WatchTest(unittest.TestCase):
         self.assertIs(again, report)
         self.assertEqual(waits, [])
 
-    def test_what_changes_makes_the_fresh_report_void(self):
+    def test_a_change_makes_the_fresh_report_void(self):
         told = threading.Event()
         watch = self.watch(Timing(interval=60, max_age=0.1, probe_wait=0, timeout=30))
         watch.listen(lambda step: told.set())
@@ -89,7 +89,7 @@ class WatchTest(unittest.TestCase):
         self.assertLessEqual(self.mongodb.begun - begun, 2)
         self.assertEqual(self.mongodb.most_at_once, 1)
 
-    def test_with_too_many_waiting_a_no_cache_request_is_an_ordinary_one(self):
+    def test_a_no_cache_request_beyond_the_limit_is_answered_like_any_other(self):
         watch = self.watch(fresh_waiters=0)
         begun = self.mongodb.begun
         watch.probe_fresh()
@@ -106,13 +106,13 @@ class WatchTest(unittest.TestCase):
         waiter.join(DEADLINE)
         self.assertEqual(len(answered), 1)
 
-    def test_a_follower_has_checks_made_without_anybody_asking(self):
+    def test_a_follower_causes_checks_although_no_probe_asks(self):
         watch = self.watch(Timing(interval=60, max_age=0.01, probe_wait=0, timeout=5))
         watch.follow(True)
         self.assertTrue(self.mongodb.wait_for_runs(5) and self.ai_service.wait_for_runs(5))
         watch.follow(False)
 
-    def test_it_starts_and_stops_every_thread(self):
+    def test_a_watch_starts_and_stops_every_thread(self):
         watch = self.watch()
         self.assertEqual(watch.ailing_threads(), [])
         watch.stop()

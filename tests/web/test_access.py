@@ -71,14 +71,14 @@ class TokenTest(unittest.TestCase):
                     answer = self.client(token).get("/", headers={"Authorization": header})
                     self.assertEqual(answer.status_code, 200)
 
-    def test_a_stranger_is_offered_both_and_told_nothing(self):
+    def test_a_request_without_the_token_is_offered_both_schemes_and_nothing_else(self):
         answer = self.client("secret").get("/")
         self.assertEqual([each.split()[0] for each in answer.headers.getlist("WWW-Authenticate")], ["Basic", "Bearer"])
         self.assertEqual(answer.get_json(), {"type": "about:blank", "title": "Unauthorized", "status": 401})
 
 
 class OriginTest(unittest.TestCase):
-    def test_foreign_is_what_the_table_says(self):
+    def test_an_origin_is_foreign_as_in_the_table(self):
         for origin, host, foreign in [
             (None, "health.example", False),
             ("http://health.example", "health.example", False),

@@ -103,7 +103,7 @@ class CrashTest(unittest.TestCase):
                 if path != "/after_request":
                     self.assertEqual(others, [])
 
-    def test_an_after_request_function_fails_twice_and_flask_tells_of_the_second_time(self):
+    def test_an_after_request_function_that_fails_twice_is_logged_twice(self):
         """It is called again, for the response that tells of the first."""
         (other,) = self.assert_crash(create_app(), "/after_request")
         self.assertTrue(other.getMessage().startswith("Request finalizing failed"))

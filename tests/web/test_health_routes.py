@@ -89,7 +89,7 @@ class HealthTest(unittest.TestCase):
                 with self.subTest(path, ai_service=ai_service, mongodb=mongodb):
                     self.assertEqual(self.get(path, application(FakeWatch(ai_service, mongodb)))[0], status)
 
-    def test_every_reason_is_told_as_disconnected_and_in_health_as_nothing_else(self):
+    def test_every_reason_is_disconnected_in_health(self):
         for reason in Reason:
             with self.subTest(reason):
                 status, body = self.get("/health", application(FakeWatch(ai_service=reason)))
@@ -167,7 +167,7 @@ class DetailsTest(unittest.TestCase):
         self.assertEqual({key: details[key] for key in health}, health)
         self.assertEqual((details["draining"], details["started_at"]), (False, 5))
 
-    def test_a_check_tells_all_that_is_known(self):
+    def test_a_check_reports_everything_that_is_known(self):
         checks = application(FakeWatch(mongodb=DOWN)).test_client().get("/health/details").get_json()["checks"]
         self.assertEqual(list(checks), ["ai_service", "mongodb"])
         self.assertEqual(checks["mongodb"]["reason"], "refused")
@@ -295,7 +295,7 @@ class RealWatchTest(unittest.TestCase):
                 for check, runs in zip(self.checks, before, strict=True):
                     self.assertGreaterEqual(check.runs, runs + 2)
 
-    def test_draining_answers_those_who_wait_at_once(self):
+    def test_requests_that_wait_are_answered_at_once_when_draining_begins(self):
         app = self.start(Timing(interval=60, max_age=0.01, probe_wait=0, timeout=60))
         self.checks[1].release.clear()
         answers = []
