@@ -38,6 +38,7 @@ class Lane(Generic[Client]):
     ) -> None:
         self._watch = watch
         self._answers = answers
+        self._routes = answers.routes
         self._draining = draining
         self._wall = wall
         self._parked: list[Parked[Client]] = []
@@ -51,9 +52,11 @@ class Lane(Generic[Client]):
         return len(self._parked)
 
     def recognise(self, data: bytes | bytearray) -> ProbeRequest | None:
-        """The probe that `data` is, exactly and with nothing behind it; None if it is anything else."""
+        """The probe that `data` is, exactly and with nothing behind it, by its route; None if it is anything else."""
         request = recognise(data)
-        return request if request is not None and request.path in self._answers.routes else None
+        if request is None or (route := self._routes.get(request.path)) is None:
+            return None
+        return request if route == request.path else request._replace(path=route)
 
     def closes(self, request: ProbeRequest) -> bool:
         """Whether the connection is closed after the answer."""
@@ -61,7 +64,7 @@ class Lane(Generic[Client]):
 
     def answer(self, client: Client, request: ProbeRequest) -> bytes | None:
         """The answer to a probe; None if it has to wait: `over` yields it later."""
-        if self._answers.routes[request.path] == LIVE:
+        if request.path == LIVE:
             return self._rendered(request, None)
         report, waits = self._watch.ask()
         if not waits:
@@ -89,8 +92,8 @@ class Lane(Generic[Client]):
         if int(moment) != self._second:
             self._second = int(moment)
             self._heads.clear()
-        varies = self._answers.routes[request.path] == HEALTH  # in its format
-        which = request.minor, answer.status, self.closes(request), len(answer.body), varies
+        # Only /health varies in its format.
+        which = request.minor, answer.status, self.closes(request), len(answer.body), request.path == HEALTH
         head = self._heads.get(which)
         if head is None:
             head = self._heads[which] = answer_bytes.head(*which, moment=moment)

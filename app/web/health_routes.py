@@ -40,17 +40,17 @@ def create_health_blueprint(
         return watch.probe(waiting())
 
     def format_of(offered: Sequence[str]) -> str:
-        return chosen(request.environ.get("HTTP_ACCEPT", ""), offered)
+        accept = request.environ.get("HTTP_ACCEPT")
+        return chosen(accept, offered) if accept else offered[0]
 
     def probe() -> Response:
         route = answers.routes[request.path]
         known = None if route == LIVE else report()
         answer = answers.answer(route, known, now())
-        if route != HEALTH or known is None:
-            return json_response(*answer)
-        if format_of((JSON, HEALTH_JSON)) == HEALTH_JSON:
+        varies = route == HEALTH
+        if varies and known is not None and format_of((JSON, HEALTH_JSON)) == HEALTH_JSON:
             return varying(response(answer.status, health_json(known), HEALTH_JSON))
-        return varying(json_response(*answer))
+        return json_response(*answer, varies)
 
     for path in answers.routes:
         routes.add_url_rule(path, path, probe, methods=["GET"])
@@ -65,7 +65,7 @@ def create_health_blueprint(
             case "text/plain":
                 return varying(response(status, text(known, timestamp), f"{TEXT}; charset=utf-8"))
         body = {**known.health(timestamp), "degraded": known.degraded, "checks": known.checks(), **facts()}
-        return varying(json_response(status, to_json(body)))
+        return json_response(status, to_json(body), varies=True)
 
     return routes
 

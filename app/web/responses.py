@@ -7,9 +7,12 @@ from app import problem as problems
 HEADERS = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
 
 
-def json_response(status: int, body: bytes) -> Response:
-    """A response with a JSON body."""
-    return Response(body, status, list(HEADERS))
+VARYING = (*HEADERS, ("Vary", "Accept"))
+
+
+def json_response(status: int, body: bytes, varies: bool = False) -> Response:
+    """A response with a JSON body; `varies`, whether its format depends on the request's Accept header."""
+    return Response(body, status, list(VARYING if varies else HEADERS))
 
 
 def response(status: int, body: bytes, content_type: str) -> Response:
