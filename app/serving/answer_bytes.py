@@ -28,8 +28,8 @@ def head(
         f"Connection: {'close' if close else 'keep-alive'}\r\n"
         f"Content-Type: {content_type}\r\n"
         "Cache-Control: no-store\r\n"
-        f"Content-Length: {length}\r\n"
         f"{'Vary: Accept' + CRLF if varies else ''}"
+        f"Content-Length: {length}\r\n"
         "\r\n"
     ).encode("ascii")
 

@@ -50,7 +50,7 @@ class TestLane(unittest.TestCase):
             self.lane.answer("a", HEALTH),
             b"HTTP/1.1 503 SERVICE UNAVAILABLE\r\nServer: gunicorn\r\nDate: Mon, 23 Nov 2026 20:00:00 GMT\r\n"
             b"Connection: keep-alive\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
-            b"Content-Length: 128\r\nVary: Accept\r\n\r\n"
+            b"Vary: Accept\r\nContent-Length: 128\r\n\r\n"
             b'{"status":"unhealthy","timestamp":1795464000500,"version":"1.0.0","service":"server",'
             b'"dependencies":{"mongodb":"disconnected"}}\n',
         )
