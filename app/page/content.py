@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from app.health.formats import span
+from app.health.meanings import MEANINGS
 from app.health.record import CONNECTED, CheckEntry, Record
 from app.health.report import Report
 from app.net.reason import Reason
@@ -14,23 +15,6 @@ from app.page.charts import Sparkline, Timeline, sparkline, timeline
 from app.page.times import Moment
 
 LISTED_CHANGES = 8
-PLAIN_WORDS = {
-    Reason.PENDING: "not checked yet",
-    Reason.STALE: "no check has finished for too long",
-    Reason.TIMEOUT: "no answer within {timeout:g} s",
-    Reason.REFUSED: "connection refused",
-    Reason.CLOSED: "connection closed without an answer",
-    Reason.UNREACHABLE: "host unreachable",
-    Reason.DNS: "host name cannot be resolved",
-    Reason.TLS: "TLS handshake failed",
-    Reason.AUTH: "credentials not accepted",
-    Reason.NO_PRIMARY: "no primary in the replica set",
-    Reason.HTTP_STATUS: "status code not accepted",
-    Reason.REDIRECT: "answer is a redirect",
-    Reason.CONTENT: "answer does not match",
-    Reason.PROTOCOL: "answer not understood",
-    Reason.ERROR: "unexpected error, see the log",
-}
 
 
 class ListedChange(NamedTuple):
@@ -117,7 +101,9 @@ def page(report: Report, facts: Mapping[str, Any], now: int) -> Page:
 
 def plain_words(record: Record, reason: Reason | None) -> str:
     """What a reason means for a dependency; empty for None, the reason of one that is connected."""
-    return "" if reason is None else PLAIN_WORDS[reason].format(timeout=record.dependency.timing.timeout)
+    if reason is Reason.TIMEOUT:
+        return f"no answer within {record.dependency.timing.timeout:g} s"
+    return "" if reason is None else MEANINGS[reason].words
 
 
 def _dependency(record: Record, now: int) -> Dependency:

@@ -15,6 +15,7 @@ import yaml
 from websockets.sync.client import connect
 
 from app.checks.check import CheckConfig, perform
+from app.health.meanings import MEANINGS
 from app.health.report import Identity
 from app.health.timing import Timing
 from app.health.watch import HealthWatch
@@ -64,6 +65,8 @@ class Folder(unittest.TestCase):
 class PageTest(unittest.TestCase):
     def test_every_reason_is_explained_and_no_other(self):
         self.assertEqual(first_column("Reasons"), [reason.value for reason in Reason])
+        rows = [f"| `{reason}` | {meaning.means} | {meaning.look_at} |" for reason, meaning in MEANINGS.items()]
+        self.assertIn("\n".join(rows), section("Reasons"))
 
     def test_every_alert_is_explained_and_no_other(self):
         self.assertEqual(first_column("Alerts"), list(alerts()))

@@ -31,6 +31,8 @@ class ProbeWorkerTest(OddServiceTest):
     def setUp(self):
         self.held = self.enterContext(contextlib.ExitStack())
         eventually(lambda: self.service.json("/health")["status"] == "healthy")
+        # What an earlier test has left waiting for a thread is done once a request gets one.
+        eventually(lambda: self.service.get("/health/details").status == 200)
 
     def hold(self, count, data=b""):
         """Connections that have sent `data` and do nothing more."""
