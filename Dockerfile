@@ -30,7 +30,7 @@ HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \
     CMD wget -qO- --content-on-error --no-proxy --tries=1 \
         "http://localhost:${PORT:-8080}${HEALTHCHECK_PATH:-/health}" || exit 1
 # gunicorn's master is process 1: it handles signals and reaps children.
-CMD ["gunicorn", "--config", "python:app.serving.gunicorn_conf", "app.wsgi:app"]
+CMD ["python", "-m", "app.serving.command"]
 
 ARG VERSION=1.1.0
 ARG REVISION=unknown

@@ -8,6 +8,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from app import __version__
 from app.connections.connection import Direction, State
 from app.connections.monitor import Monitor
 from app.connections.registry import Registry
@@ -130,8 +131,8 @@ class _Holding(Collector):
         identity = report.identity
         yield InfoMetricFamily(
             f"{PREFIX}_build",
-            "Which service reports, as it is set.",
-            {"version": identity.version, "service": identity.service},
+            "Which service reports, as it is set, and the version of the program itself.",
+            {"version": identity.version, "service": identity.service, "software_version": __version__},
         )
         yield _gauge("up", "Whether all required dependencies are connected: 1 or 0.", report.healthy)
         degraded = report.healthy and bool(report.degraded)

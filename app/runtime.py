@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from app import __version__
 from app.connections.monitor import Monitor
 from app.connections.registry import Registry
 from app.connections.upstream import Upstream
@@ -67,6 +68,7 @@ class Runtime:
             "monitor": self.monitor.facts(),
             "draining": self.draining,
             "started_at": self._started_at,
+            "software": {"name": "server-health", "version": __version__},
         }
 
     def start(self) -> None:

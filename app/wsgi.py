@@ -3,6 +3,7 @@
 import logging
 import textwrap
 
+from app import __version__
 from app.factory import create_app, runtime_of
 from app.startup import load_settings, warn
 
@@ -12,6 +13,7 @@ SHOWN_CHARACTERS = 4000
 log = logging.getLogger(__name__)
 
 settings = load_settings()
+log.info("server-health %s", __version__)
 shown = " ".join(f"{name}={value}" for name, value in settings.masked().items())
 wrapper = textwrap.TextWrapper(
     SHOWN_CHARACTERS, expand_tabs=False, replace_whitespace=False, break_long_words=False, break_on_hyphens=False

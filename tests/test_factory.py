@@ -109,6 +109,7 @@ class FactoryTest(unittest.TestCase):
                 "monitor",
                 "draining",
                 "started_at",
+                "software",
             ],
         )
         self.assertEqual(set(body["connections"]), {"by_state", "outbound", "inbound"})

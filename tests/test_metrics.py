@@ -9,6 +9,7 @@ import unittest
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from app import __version__
 from app.connections.backoff import Backoff
 from app.connections.monitor import Monitor
 from app.connections.registry import Registry
@@ -191,7 +192,9 @@ class MetricsTest(unittest.TestCase):
         self.assertEqual(self.value("probes_total", route="/health", code="200"), 7)
 
     def test_the_build_info_names_the_service_whatever_its_name_is(self):
-        self.assertEqual(self.value("build_info", service='the "server"', version="2.0\n"), 1)
+        self.assertEqual(
+            self.value("build_info", service='the "server"', version="2.0\n", software_version=__version__), 1
+        )
 
     def test_the_process_itself_is_measured(self):
         need(os.path.exists("/proc/self/stat"), "a /proc")

@@ -3,6 +3,7 @@
 import threading
 import unittest
 
+from app import __version__
 from app.runtime import Runtime
 
 
@@ -135,6 +136,7 @@ class RuntimeTest(unittest.TestCase):
             "monitor": {"of": "monitor"},
             "draining": False,
             "started_at": 1795464000500,
+            "software": {"name": "server-health", "version": __version__},
         }
         self.assertEqual(self.runtime.facts(), facts)
         self.assertEqual(list(self.runtime.facts()), list(facts))

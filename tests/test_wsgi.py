@@ -8,6 +8,8 @@ import subprocess
 import sys
 import unittest
 
+from app import __version__
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SECONDS = 60
 
@@ -107,7 +109,8 @@ class StartTest(unittest.TestCase):
         done = run(RUNNING, **self.SETTINGS)
         self.assertEqual(done.returncode, 0, done.stderr)
         lines = done.stdout.splitlines()
-        self.assertRegex(lines[0], r"\AINFO: \d{4}/\d\d/\d\d \d\d:\d\d:\d\d settings: HOST=0\.0\.0\.0 PORT=8080 ")
+        self.assertTrue(lines[0].endswith(f" server-health {__version__}"), lines[0])
+        self.assertRegex(lines[1], r"\AINFO: \d{4}/\d\d/\d\d \d\d:\d\d:\d\d settings: HOST=0\.0\.0\.0 PORT=8080 ")
         for shown in (
             "MONGO_URI=mongodb://***@127.0.0.1:1/?serverSelectionTimeoutMS=100",
             "AI_SERVICE_URL=http://***@127.0.0.1:1",
@@ -116,7 +119,7 @@ class StartTest(unittest.TestCase):
             "CA_BUNDLE=",
         ):
             with self.subTest(shown):
-                self.assertIn(f" {shown} ", lines[0])
+                self.assertIn(f" {shown} ", lines[1])
         (threads,) = (line for line in lines if line.startswith("threads:"))
         for name in ("checker-mongodb", "checker-ai_service", "deadline-mongodb", "deadline-ai_service"):
             self.assertIn(name, threads)

@@ -24,7 +24,7 @@ class MongoDbCheck(Check):
     """Pings the primary, or a server of the `readPreference` in `uri`; with `directConnection=true`, the named server.
 
     The client is made inside the first check that can make it (its threads do not survive a fork), kept, and made
-    anew from `uri` when it has failed for LIFETIME_SECONDS.
+    anew from `uri` when it has failed for LIFETIME_SECONDS, or with TLS.
     """
 
     def __init__(
@@ -59,8 +59,11 @@ class MongoDbCheck(Check):
                 self._failing_since = self._clock()
             client.must_dial = True
             explained = self._explained(error, client, deadline)
-            if client.complaint is not None or not client.servers():
-                self.close()  # the driver no longer asks any server
+            # A driver that no longer asks any server has to be made anew, and so has one that reads its certificates
+            # only when it is made: they may be renewed on disk.
+            unusable = client.complaint is not None or not client.servers()
+            if unusable or self.cause(explained).reason is Reason.TLS:
+                self.close()
             if explained is error:
                 raise
             raise explained from error

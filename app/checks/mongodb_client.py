@@ -44,7 +44,10 @@ class GuardedClient(monitoring.ServerHeartbeatListener):
     def __init__(
         self, uri: str, timeout: float, deadline: Deadline, clock: Callable[[], float], ca_bundle: str | None = None
     ) -> None:
-        """`ca_bundle` serves a URI that asks for TLS and names no authorities. Resolve `mongodb+srv` by `deadline`. Raises CheckFailed, PyMongoError and TimeoutError."""
+        """`ca_bundle` serves a URI that asks for TLS and names no authorities; `mongodb+srv` is resolved by `deadline`.
+
+        Raises CheckFailed, PyMongoError and TimeoutError.
+        """
         found = parse_uri(uri, warn=True, connect_timeout=deadline.share(2).remaining())  # in seconds, for each record
         if len(found["nodelist"]) > MOST_SERVERS:
             raise CheckFailed(Reason.PROTOCOL, f"more than {MOST_SERVERS} servers")

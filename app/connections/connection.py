@@ -7,6 +7,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import ClassVar
 
+from app.net.reason import Reason
+
 
 class State(StrEnum):
     CONNECTING = "connecting"  # dialled for the first time
@@ -48,6 +50,11 @@ class Connection(ABC):
     def attempts(self) -> int:
         """Failed attempts in a row."""
         return 0
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why it is not connected; None while it is."""
+        return None
 
     @abstractmethod
     def sweep(self) -> bool:

@@ -112,7 +112,13 @@ class Registry:
         return {
             "by_state": {state.value: by_state[state] for state in State},
             "outbound": [
-                {"id": each.id, "state": each.state.value, "attempts": each.attempts, "since": each.since}
+                {
+                    "id": each.id,
+                    "state": each.state,
+                    "reason": each.reason,
+                    "attempts": each.attempts,
+                    "since": each.since,
+                }
                 for each in connections
                 if each.direction is Direction.OUTBOUND
             ],

@@ -46,8 +46,7 @@ class Upstream(Connection):
         **options: Any,
     ) -> None:
         super().__init__(name, State.CONNECTING, **options)
-        self.reason: Reason | None = Reason.PENDING
-        """Why it is not connected; None while it is."""
+        self._reason: Reason | None = Reason.PENDING
         self._target = target
         self._dialler = dialler
         self._backoff = backoff
@@ -66,6 +65,11 @@ class Upstream(Connection):
         """See Connection."""
         settled = self._state is State.CONNECTED and self._backoff.settled(self._clock() - self._turned)
         return 0 if settled else self._failures
+
+    @property
+    def reason(self) -> Reason | None:
+        """See Connection."""
+        return self._reason
 
     def start(self) -> None:
         """Start the thread. Where the system has none to give, the next sweep tries again."""
@@ -138,7 +142,7 @@ class Upstream(Connection):
     def _hold(self, websocket: WebSocket) -> None:
         """Keep the connection until it ends."""
         down, self._turned = self._clock() - self._turned, self._clock()
-        self.reason = None
+        self._reason = None
         self._websocket = websocket  # from now on `close` finds it
         self._enter(State.CONNECTED)
         if self._stop.is_set():
@@ -153,7 +157,7 @@ class Upstream(Connection):
             return
         log.warning("upstream %s lost after %.1f s: %s", self.id, held, end)
         if self._backoff.settled(held):
-            self._failures, self.reason = 0, end.reason
+            self._failures, self._reason = 0, end.reason
             self._enter(State.RECONNECTING)
         else:
             # A peer that accepts and drops is dialled on the schedule of one that does not accept.
@@ -161,7 +165,7 @@ class Upstream(Connection):
 
     def _fail(self, reason: Reason, words: str) -> None:
         """Count one more failed attempt."""
-        self._failures, self.reason = self._failures + 1, reason
+        self._failures, self._reason = self._failures + 1, reason
         if not self._backoff.exhausted(self._failures):
             self._enter(State.RECONNECTING)
         elif self._enter(State.FAILED):

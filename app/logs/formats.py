@@ -5,6 +5,7 @@ import logging
 import re
 import unicodedata
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
@@ -40,21 +41,26 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonLinesFormatter(JsonFormatter):
-    """One object a line: `time`, `level`, `logger`, `message`, and `exception` if there is one."""
+    """One object a line: `time` (RFC 3339, in UTC), `level`, `logger`, `message`, `exception` if there is one, and what
+    the record carries as `extra`."""
 
     def __init__(self, redact: Redactor) -> None:
         super().__init__(
             "{asctime}{levelname}{name}{message}{exc_info}",
             style="{",
-            datefmt="%Y-%m-%dT%H:%M:%S%z",
             rename_fields={"asctime": "time", "levelname": "level", "name": "logger", "exc_info": "exception"},
             json_ensure_ascii=False,
         )
         self._redact = redact
 
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """The time in milliseconds."""
+        moment = datetime.fromtimestamp(record.created, UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
         """Redact before quoting: a quote in a secret would hide the secret."""
-        present = {key: value for key, value in log_data.items() if value is not None}
+        present = {key: value for key, value in log_data.items() if value is not None or key != "exception"}
         texts = {key: value for key, value in present.items() if isinstance(value, str)}
         room = LINE_BYTES - 1 - sum(len(f'"{key}": "", ') for key in present)
         return present | dict(zip(texts, self._redact.fit([*texts.values()], room, _json_width), strict=True))

@@ -17,6 +17,8 @@ _probe = _settings.worker_class == "probe"
 wsgi_app = "app.wsgi:app"
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 worker_class = "app.serving.probe_worker.ProbeWorker" if _probe else "gthread"
+# Connections and results are kept in one process.
+workers = 1
 # A WebSocket holds its thread for as long as it lives: with this many, all of them cannot hold the last one.
 threads = _settings.ws_max_connections + _settings.http_threads
 worker_connections = threads + 1000
@@ -25,7 +27,8 @@ worker_connections = threads + 1000
 keepalive = 75 if _probe else 2
 # The application starts threads and a MongoClient, which do not survive a fork.
 preload_app = False
-# The master kills a worker this long after SIGTERM.
+# The master kills a worker whose loop has not shown itself for so long, and one this long after SIGTERM.
+timeout = 30
 graceful_timeout = int(_settings.drain_seconds + _settings.shutdown_timeout_seconds) + 2
 # No header changes path or scheme, wherever it comes from; that any peer may send them saves parsing its address.
 secure_scheme_headers: dict[str, str] = {}

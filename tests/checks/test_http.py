@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import socket
 import tempfile
 import threading
@@ -396,6 +397,15 @@ class TlsTest(HttpCheckTest):
     def test_a_certificate_of_an_unknown_authority_is_refused(self):
         server = self.serve(tls=self.context)
         self.assert_reason(self.check(server.url, timeout=DEADLINE), Reason.TLS, within=DEADLINE)
+
+    def test_a_bundle_that_is_replaced_on_disk_takes_effect_at_the_next_check(self):
+        server = self.serve(tls=self.context)
+        with tempfile.TemporaryDirectory() as folder:
+            bundle = shutil.copy(certifi.where(), folder)
+            check = self.check(server.url, timeout=DEADLINE, ca_bundle=bundle)
+            self.assert_reason(check, Reason.TLS, within=DEADLINE)
+            shutil.copy(self.pem, bundle)
+            self.assert_reason(check, None, within=DEADLINE)
 
     def test_a_certificate_for_another_name_is_refused(self):
         server = self.serve(tls=self.context)

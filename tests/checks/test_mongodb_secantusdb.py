@@ -1,5 +1,6 @@
 """A MongoDB that authenticates, encrypts and steps down, seen by the check."""
 
+import shutil
 import tempfile
 import unittest
 from pathlib import Path
@@ -78,6 +79,17 @@ class TlsTest(MongoTest):
 
     def test_an_untrusted_server_is_tls(self):
         self.assert_reason(self.asking(self.uri("foreign", "client")), Reason.TLS)
+
+    def test_files_that_are_replaced_on_disk_take_effect_at_the_next_check(self):
+        with tempfile.TemporaryDirectory() as folder:
+            bundle = shutil.copy(self.files["foreign"] / "certificate.pem", folder)
+            own = shutil.copy(self.files["foreign"] / "both.pem", folder)
+            asking = self.asking(f"{self.server.uri}/?tls=true&tlsCAFile={bundle}&tlsCertificateKeyFile={own}", 5.0)
+            self.assert_reason(asking, Reason.TLS, DEADLINE)
+            shutil.copy(self.files["server"] / "certificate.pem", bundle)
+            self.assert_reason(asking, Reason.TLS, DEADLINE)
+            shutil.copy(self.files["client"] / "both.pem", own)
+            self.assert_reason(asking, None, DEADLINE)
 
     def test_a_client_certificate_that_is_refused_or_missing_is_always_tls(self):
         for shown in (None, "foreign"):

@@ -1,9 +1,12 @@
 """Every way in which PostgreSQL can fail, from a real one, and from a peer where that one would not."""
 
+import pathlib
+import shutil
 import signal
 import tempfile
 import unittest
 
+import certifi
 import psycopg
 
 from app.checks.check import perform
@@ -88,22 +91,20 @@ class RealPostgresqlTest(PostgresqlTest):
             check = self.check(self.server.url())
             self.assertTrue(eventually(lambda: perform(check, DEADLINE).cause == (Reason.ERROR, detail)))
 
-    def test_tls_verifies_the_certificate_as_the_url_asks(self):
+    def test_tls_verifies_the_certificate_as_the_url_asks_and_reads_a_replaced_bundle_again(self):
         with tempfile.TemporaryDirectory(dir=self.server.data.parent) as folder:
-            _, bundle = server_context(folder)
-            import pathlib
-            import shutil
-
+            _, pem = server_context(folder)
             for path in (pathlib.Path(folder), *pathlib.Path(folder).iterdir()):
                 shutil.chown(path, "postgres")
                 path.chmod(0o711 if path.is_dir() else 0o600)
-            with self.server.running("ssl=on", f"ssl_cert_file={bundle}", f"ssl_key_file={folder}/key.pem"):
-                self.assert_cause(self.check(self.server.url(sslmode="verify-full"), bundle), None)
+            bundle = shutil.copy(certifi.where(), folder)
+            with self.server.running("ssl=on", f"ssl_cert_file={pem}", f"ssl_key_file={folder}/key.pem"):
+                self.assert_cause(self.check(self.server.url(sslmode="verify-full"), pem), None)
                 self.assert_cause(self.check(self.server.url(sslmode="require")), None)
-                import certifi
-
-                untrusted = self.check(self.server.url(sslmode="verify-full"), certifi.where())
-                self.assert_cause(untrusted, Reason.TLS, "certificate refused")
+                check = self.check(self.server.url(sslmode="verify-full"), bundle)
+                self.assert_cause(check, Reason.TLS, "certificate refused")
+                shutil.copy(pem, bundle)
+                self.assert_cause(check, None)
 
 
 class ScriptedPostgresqlTest(PostgresqlTest):

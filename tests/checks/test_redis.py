@@ -1,8 +1,11 @@
 """Every way in which Redis can fail, from a real one, and from a peer where that one would not."""
 
 import contextlib
+import shutil
 import tempfile
 import unittest
+
+import certifi
 
 from app.checks.check import perform
 from app.checks.redis import RedisCheck
@@ -57,10 +60,18 @@ class RealRedisTest(RedisTest):
                 outcome = self.assert_cause(self.check(port, ca_bundle=bundle), None)
                 self.assertGreater(outcome.certificate_expires_at, 1_700_000_000_000)
                 self.assert_cause(self.check(port), Reason.CLOSED, "connection closed without an answer")
-                import certifi
-
                 untrusted = self.check(port, ca_bundle=certifi.where())
                 self.assert_cause(untrusted, Reason.TLS, "certificate is self-signed")
+
+    def test_a_bundle_that_is_replaced_on_disk_takes_effect_at_the_next_check(self):
+        with tempfile.TemporaryDirectory() as folder:
+            _, pem = server_context(folder)
+            bundle = shutil.copy(certifi.where(), folder)
+            with redis_server(tls=(pem, f"{folder}/key.pem")) as port:
+                check = self.check(port, ca_bundle=bundle)
+                self.assert_cause(check, Reason.TLS, "certificate is self-signed")
+                shutil.copy(pem, bundle)
+                self.assert_cause(check, None)
 
     def test_too_many_connections(self):
         with redis_server("--maxclients", "1") as port:

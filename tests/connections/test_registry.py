@@ -69,8 +69,8 @@ class MapTest(unittest.TestCase):
             {
                 "by_state": {"connecting": 0, "connected": 2, "reconnecting": 0, "failed": 1, "closed": 0},
                 "outbound": [
-                    {"id": "a", "state": "connected", "attempts": 0, "since": a.since},
-                    {"id": "c", "state": "failed", "attempts": 0, "since": c.since},
+                    {"id": "a", "state": "connected", "reason": None, "attempts": 0, "since": a.since},
+                    {"id": "c", "state": "failed", "reason": None, "attempts": 0, "since": c.since},
                 ],
                 "inbound": {"open": 1, "cap": 2, "refused": 1},
             },

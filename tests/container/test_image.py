@@ -49,7 +49,7 @@ class ImageTest(unittest.TestCase):
         self.assertRegex(self.config["User"], r"\A[1-9]\d*:[1-9]\d*\Z")
 
     def test_the_command_runs_without_a_shell(self):
-        self.assertEqual(self.config["Cmd"][0], "gunicorn")
+        self.assertEqual(self.config["Cmd"], ["python", "-m", "app.serving.command"])
         self.assertEqual(list(self.config["ExposedPorts"]), ["8080/tcp"])
 
     def test_the_health_check_has_its_documented_times(self):

@@ -96,8 +96,8 @@ class TestStart(unittest.TestCase):
                 "bind: must be TCP",
                 "certfile: must not be set",
             ),
-            (Service(WEB_CONCURRENCY="3", wait=False), "for more capacity add replicas"),
-            (Service(GUNICORN_CMD_ARGS="--workers=4", wait=False), "workers: must be 1"),
+            (Service("--workers=3", wait=False), "for more capacity add replicas"),
+            (Service(GUNICORN_CMD_ARGS="--certfile=/no", wait=False), "certfile: must not be set"),
             (preload, "preload_app: must be off"),
             (
                 Service("--worker-tmp-dir", "/proc", wait=False),
