@@ -102,6 +102,10 @@ class JsonFormatTest(unittest.TestCase):
         self.assertEqual((entry["level"], entry["logger"], entry["message"]), ("INFO", LOGGER, "hello y\u00f6u"))
         self.assertRegex(entry["time"], r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")
 
+    def test_a_field_of_a_record_is_kept_and_null_where_it_has_no_value(self):
+        entry = json.loads(as_json("back", dependency="mongodb", reason=None, detail=None))
+        self.assertEqual((entry["dependency"], entry["reason"], entry["detail"]), ("mongodb", None, None))
+
     def test_an_exception_has_its_traceback_under_its_own_key(self):
         entry = json.loads(as_json("failed", level=logging.ERROR, exc_info=raised(ValueError("one\ntwo"))))
         self.assertEqual(list(entry), ["time", "level", "logger", "message", "exception"])
