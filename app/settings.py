@@ -1,6 +1,6 @@
 """What can be set, all of it by environment variables: each setting's type, default and meaning.
 
-`python -m app.settings` prints the tables in the README.
+`python -m app.settings` prints the tables in docs/settings.md.
 """
 
 from collections.abc import Mapping

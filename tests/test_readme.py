@@ -2,14 +2,13 @@
 
 import re
 import unittest
-from pathlib import Path
 
-from app import settings
 from app.health.report import Identity, Report
 from app.net.reason import Reason
+from tests.docs.pages import PAGES, ROOT
 from tests.fakes import new_record, outcome
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+PAGE = PAGES["README.md"]
 
 
 def report(ai_service):
@@ -22,20 +21,20 @@ def report(ai_service):
 
 class ReadmeTest(unittest.TestCase):
     def test_the_examples_of_health_are_real_responses(self):
-        examples = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+        examples = re.findall(r"```json\n(.*?)```", PAGE.text, re.DOTALL)
         answers = [report(reason).health_json(1795464000000).decode() for reason in (None, Reason.REFUSED)]
         self.assertEqual(examples, answers)
 
-    def test_the_tables_of_settings_and_options_are_generated_from_the_settings(self):
-        for table in settings.table(), settings.dependency_table():
-            self.assertIn(f"\n\n{table}\n\n", README)
-
     def test_every_reason_is_listed(self):
-        missing = [reason for reason in Reason if f"`{reason}`" not in README]
+        missing = [reason for reason in Reason if f"`{reason}`" not in PAGE.text]
         self.assertEqual(missing, [])
 
-    def test_every_command_and_file_that_is_mentioned_exists(self):
-        root = Path(__file__).parent.parent
-        for name in set(re.findall(r"(?:bin|docs|tests|app)/[\w./-]*\w", README)):
-            with self.subTest(name):
-                self.assertTrue((root / name).exists())
+    def test_the_commands_for_developers_exist(self):
+        for command in PAGE.commands("For developers"):
+            with self.subTest(command):
+                program, *arguments = command.split()
+                if program == "python":
+                    program, arguments = arguments[1].replace(".", "/") + ".py", []
+                self.assertTrue((ROOT / program).exists())
+                for name in arguments:
+                    self.assertTrue((ROOT / name.replace(".", "/")).is_dir())

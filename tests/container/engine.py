@@ -18,9 +18,18 @@ UNSET = ("MONGO_URI", "AI_SERVICE_URL", "STATUS_TOKEN", "SERVER_ADDRESS", "COMPO
 
 def docker(*arguments, timeout=120, **environment):
     """The standard output of a docker command; AssertionError with its error output if it fails."""
+    return _output(["docker", *arguments], timeout, environment)
+
+
+def shell(command, timeout=120, **environment):
+    """The standard output of a command line as a reader types it; AssertionError if it fails."""
+    return _output(["bash", "-c", command], timeout, environment)
+
+
+def _output(command, timeout, environment):
     inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
     ran = subprocess.run(
-        ["docker", *arguments],
+        command,
         cwd=ROOT,
         env=inherited | environment,
         stdin=subprocess.DEVNULL,
@@ -29,7 +38,7 @@ def docker(*arguments, timeout=120, **environment):
         timeout=timeout,
     )
     if ran.returncode:
-        raise AssertionError(f"docker {' '.join(arguments)}: {ran.stderr or ran.stdout}")
+        raise AssertionError(f"{' '.join(command)}: {ran.stderr or ran.stdout}")
     return ran.stdout.strip()
 
 

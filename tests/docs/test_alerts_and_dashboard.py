@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.factory import create_app
 from app.settings import Settings
-from tests.docs.snippets import DOCS, anchors
+from tests.docs.pages import DOCS, PAGES
 from tests.requirement import need
 
 OF_PROMETHEUS = {"job", "instance"}  # labels that Prometheus adds to every series
@@ -139,7 +139,7 @@ class AlertsTest(unittest.TestCase):
                 self.assertEqual(rule["annotations"].keys(), {"summary", "description", "runbook_url"})
                 page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
                 self.assertEqual(page, "https://example.org/server-health/docs/operations.md")
-                self.assertIn(anchor, anchors())
+                self.assertIn(anchor, PAGES["docs/operations.md"].anchors)
                 self.assertRegex(rule["labels"]["severity"], r"\A(critical|warning|.*critical.*else.*warning.*)\Z")
 
     def test_no_query_depends_on_the_name_of_a_job_or_a_dependency(self):

@@ -4,7 +4,7 @@ import re
 import unittest
 
 from app import __version__
-from tests.docs.snippets import ROOT
+from tests.docs.pages import ROOT
 
 
 class ChangelogTest(unittest.TestCase):
