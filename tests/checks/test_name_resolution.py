@@ -94,7 +94,7 @@ class MongoDbNamesTest(unittest.TestCase):
             return ["127.0.0.1"] if kind == "A" else []
 
         with ScriptedMongo(streams=False) as server, name_server(answer) as run:
-            ((reason, latency),) = json.loads(run(CHECKS, f"mongodb://db.example.test:{server.port}", "0.5", "1"))
+            ((reason, latency),) = json.loads(run(CHECKS, f"mongodb://db.example.test:{server.port}", "2", "1"))
         self.assertEqual(reason, "timeout")
         self.assertLess(latency, SECONDS)
         self.assertEqual(asked.count(("db.example.test", "A")), 2)
