@@ -25,8 +25,8 @@ from app.logs.setup import dropped_lines
 from app.metrics import Metrics
 from app.net.resolver import Resolver
 from app.runtime import Runtime
-from app.setting_masks import mask
 from app.settings import Settings
+from app.settings.masks import mask
 from app.tally import Tally
 from app.web import access, error_handlers, security_headers
 from app.web.feed import Feed

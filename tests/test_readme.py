@@ -34,7 +34,7 @@ class ReadmeTest(unittest.TestCase):
             with self.subTest(command):
                 program, *arguments = command.split()
                 if program == "python":
-                    program, arguments = arguments[1].replace(".", "/") + ".py", []
+                    program, arguments = arguments[1].replace(".", "/") + "/__main__.py", []
                 self.assertTrue((ROOT / program).exists())
                 for name in arguments:
                     self.assertTrue((ROOT / name.replace(".", "/")).is_dir())

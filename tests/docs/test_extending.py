@@ -2,14 +2,17 @@
 
 import types
 import unittest
+import unittest.mock
 
-from app.checks.check import Check, CheckConfig, perform
-from app.checks.kinds import Kind
+from app.checks.check import CheckConfig, perform
+from app.checks.kinds import KINDS, Kind
+from app.factory import watched
 from app.health.report import Identity
 from app.health.timing import Timing
 from app.health.watch import HealthWatch
 from app.net.reason import Reason
 from app.net.resolver import Resolver
+from app.settings import Settings, SettingsError
 from tests.docs.pages import FILES, PAGES
 from tests.fakes import dependency
 from tests.peers.service import eventually
@@ -55,13 +58,20 @@ class OwnCheckTest(unittest.TestCase):
         self.memcached.refuse()
         self.assertEqual(self.reason(), Reason.REFUSED)
 
-    def test_the_line_in_the_table_of_kinds_makes_the_check(self):
+    def test_with_its_line_in_the_table_of_kinds_the_settings_accept_it_and_the_service_watches_it(self):
         namespace = {}
         exec(compile(FILES["memcached.py"], "memcached.py", "exec"), namespace)
-        module = types.SimpleNamespace(**namespace)
-        kinds = eval(f"{{{TABLE_LINE}}}", {"Kind": Kind, "memcached": module})
-        check = kinds["memcached"].create(CheckConfig("cache", "memcached://cache", 1.0, "", Resolver()))
-        self.assertIsInstance(check, Check)
+        kinds = eval(f"{{{TABLE_LINE}}}", {"Kind": Kind, "memcached": types.SimpleNamespace(**namespace)})
+        with unittest.mock.patch.dict(KINDS, kinds):
+            url = f"memcached://127.0.0.1:{self.memcached.port}"
+            [*_, (cache, check)] = watched(Settings.load({"MONGO_URI": "", "DEPENDENCY__CACHE__URL": url}))
+            self.assertEqual((cache.name, cache.kind, perform(check, 5.0).cause), ("cache", "memcached", None))
+            for bad, variable in (
+                ({"DEPENDENCY__CACHE__URL": "memcached://"}, "DEPENDENCY__CACHE__URL"),
+                ({"DEPENDENCY__CACHE__URL": url, "DEPENDENCY__CACHE__STATUSES": "200"}, "DEPENDENCY__CACHE__STATUSES"),
+            ):
+                with self.assertRaisesRegex(SettingsError, f"^{variable}: .*memcached"):
+                    Settings.load(bad)
 
     def test_the_service_runs_the_check_on_the_page_like_its_own(self):
         timing = Timing(interval=0.1, max_age=0.1, probe_wait=0.1, timeout=0.3)

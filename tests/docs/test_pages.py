@@ -5,8 +5,8 @@ import re
 import unittest
 from pathlib import Path
 
-from app.setting_dependencies import BUILT_IN, OPTIONS
 from app.settings import Settings
+from app.settings.dependencies import BUILT_IN, OPTIONS
 from tests.docs.pages import BLOCKS, DOCS, FILES, PAGES, ROOT
 
 # The test that runs or checks the blocks under a heading. Variables (dotenv) are checked here, and files by the test

@@ -5,12 +5,11 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from app import setting_http as http
-from app import setting_types as t
-from app import setting_urls as urls
-from app.setting_masks import secrets_in
+from app.settings import http as http
+from app.settings import types as t
+from app.settings import urls as urls
+from app.settings.masks import secrets_in
 
-HTTP_OPTIONS = frozenset({"STATUSES", "BODY_MATCHES", "HEADERS"})
 # Options whose default is another setting.
 INHERITED = {
     "TIMEOUT_SECONDS": "CHECK_TIMEOUT_SECONDS",

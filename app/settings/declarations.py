@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from app import setting_urls as urls
-from app.setting_dependencies import BUILT_IN, HTTP_OPTIONS, OPTIONS, DependencySettings
-from app.setting_source import Source
-from app.setting_types import DAY
+from app.checks.kinds import KINDS
+from app.settings import urls as urls
+from app.settings.dependencies import BUILT_IN, OPTIONS, DependencySettings
+from app.settings.source import Source
+from app.settings.types import DAY
 
 PREFIX = "DEPENDENCY__"
 FORM = f"{PREFIX}<NAME>__<OPTION>, the name at most 32 of A-Z, 0-9 and _, a letter first and no __"
@@ -74,7 +75,11 @@ class Declaration:
         """The options that the dependency may have; all of them where its scheme is not known. Reports any other."""
         if self._built_in is not None and scheme not in self._built_in.schemes:
             scheme = self._built_in.schemes[0]
-        fitting = [each for each in OPTIONS if each not in HTTP_OPTIONS or scheme not in urls.NOT_HTTP]
+        kind = KINDS.get(scheme)
+        foreign = (
+            set() if kind is None else {option for other in KINDS.values() for option in other.options - kind.options}
+        )
+        fitting = [each for each in OPTIONS if each not in foreign]
         for option in self.options.keys() - set(fitting):
             wrong = f"does not fit {scheme}" if option in OPTIONS else "is not an option"
             self._complain(option, f"{wrong}; those that fit are {', '.join(fitting)}")

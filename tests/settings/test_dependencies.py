@@ -3,8 +3,9 @@
 import re
 import unittest
 
-from app.setting_dependencies import HTTP_OPTIONS, OPTIONS
+from app.checks.kinds import HTTP_OPTIONS
 from app.settings import Settings, SettingsError
+from app.settings.dependencies import OPTIONS
 
 CACHE = "DEPENDENCY__CACHE__"
 OF_NO_HTTP = ", ".join(option for option in OPTIONS if option not in HTTP_OPTIONS)

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AnyUrl, BeforeValidator, HttpUrl, SecretStr, TypeAdapter, WebsocketUrl
 
-from app.setting_drivers import check_postgresql, mongodb_warnings, unescaped
-from app.setting_masks import shown
-from app.setting_types import Items, LowerCase, MayBe, Wrong, either, is_host, tidy
+from app.checks.kinds import KINDS, Kind
+from app.settings.drivers import check_postgresql, mongodb_warnings, unescaped
+from app.settings.masks import shown
+from app.settings.types import Items, LowerCase, MayBe, Wrong, either, is_host, tidy
 
 UPSTREAM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ORIGIN_PORTS = {"http": 80, "https": 443}
@@ -118,7 +119,7 @@ POSTGRESQL = _rule(
     _is_postgresql,
 )
 TCP = _rule("a URL like tcp://host:port, without path, query or fragment", _is_tcp)
-RULES = {
+RULES = {  # by scheme
     "mongodb": MONGODB,
     "mongodb+srv": MONGODB,
     "http": HTTP,
@@ -129,7 +130,6 @@ RULES = {
     "postgres": POSTGRESQL,
     "tcp": TCP,
 }
-NOT_HTTP = frozenset(RULES) - {"http", "https"}
 
 
 def scheme_of(url: str) -> str:
@@ -137,10 +137,23 @@ def scheme_of(url: str) -> str:
     return url.partition("://")[0].lower()
 
 
+def rule_for(scheme: str) -> MayBe | None:
+    """What a URL of this scheme may be; None if there is no such kind of check."""
+    if scheme in RULES or scheme not in KINDS:
+        return RULES.get(scheme)
+    return _rule(
+        f"a URL like {scheme}://host:{KINDS[scheme].port or 'port'}", lambda url: _has_peer(url, KINDS[scheme])
+    )
+
+
+def _has_peer(url: str, kind: Kind) -> bool:
+    return _is_url(url, AnyUrl) and (urlsplit(url).port or kind.port) is not None
+
+
 def _is_address(value: SecretStr) -> bool:
     """Whether the URL is good by the rule of its scheme; the error line has the words of that rule."""
     url = value.get_secret_value()
-    if (rule := RULES.get(scheme_of(url))) is None:
+    if (rule := rule_for(scheme_of(url))) is None:
         raise Wrong("" if "://" in url else oddity(url))
     try:
         return rule.fits(value)
@@ -177,7 +190,7 @@ def _is_runbook(value: str | None) -> bool:
 
 
 Address = Annotated[
-    SecretStr, MayBe(f"a URL that begins with {either(f'{scheme}://' for scheme in RULES)}", _is_address, secret=True)
+    SecretStr, MayBe(f"a URL that begins with {either(f'{scheme}://' for scheme in KINDS)}", _is_address, secret=True)
 ]
 HttpAddress = Annotated[SecretStr, _or_empty(HTTP_BASE)]
 # Judged with its dependency, once: the driver may have to load certificates for it.

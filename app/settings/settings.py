@@ -1,20 +1,16 @@
-"""What can be set, all of it by environment variables: each setting's type, default and meaning.
-
-`python -m app.settings` prints the tables in docs/settings.md.
-"""
+"""What can be set, all of it by environment variables: each setting's type, default and meaning."""
 
 from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
-from app import setting_types as t
-from app import setting_urls as urls
-from app import setting_warnings
-from app.setting_declarations import PREFIX, declarations, settings_of
-from app.setting_dependencies import BUILT_IN, INHERITED, DependencySettings
-from app.setting_masks import MASK, mask, secrets_in, shown
-from app.setting_source import Source, rule_of
+from app.settings import types as t
+from app.settings import urls, warnings
+from app.settings.declarations import PREFIX, declarations, settings_of
+from app.settings.dependencies import BUILT_IN, INHERITED, DependencySettings
+from app.settings.masks import MASK, mask, secrets_in, shown
+from app.settings.source import Source
 
 
 class SettingsError(ValueError):
@@ -148,38 +144,10 @@ class Settings(BaseModel):
     def warnings(self, environ: Mapping[str, str]) -> list[str]:
         """What is worth a warning at start: lines without secrets, none if all is as it should be."""
         variables = [name.upper() for name in type(self).model_fields]
-        return [*setting_warnings.misspelt(environ, variables), *setting_warnings.driver(self.dependencies)]
+        return [*warnings.misspelt(environ, variables), *warnings.driver(self.dependencies)]
 
 
 def _shown_option(variable: str, value: str) -> str:
     if variable.endswith("__HEADERS"):
         return MASK * bool(value)
     return mask(value) if variable.endswith("__URL") else value
-
-
-def table() -> str:
-    """The settings as a Markdown table."""
-    return _table("variable", Settings, {})
-
-
-def dependency_table() -> str:
-    """The options of a dependency as a Markdown table."""
-    inherited = {option: f"`{variable}`" for option, variable in INHERITED.items()}
-    return _table("option", DependencySettings, {"URL": "", "TITLE": "the name", **inherited})
-
-
-def _table(heading: str, model: type[BaseModel], defaults: Mapping[str, str]) -> str:
-    """A row for each field; `defaults` are those that the model does not have by itself."""
-    rows = [f"| {heading} | default | meaning |", "| --- | --- | --- |"]
-    for name, field in model.model_fields.items():
-        if name == "name":
-            continue
-        variable = field.alias or name.upper()
-        default = f"`{text}`" if (text := shown(field.default)) else "empty"
-        meaning = (field.description or "").replace("{values}", rule_of(field.metadata).values)
-        rows.append(f"| `{variable}` | {defaults.get(variable, default)} | {meaning} |")
-    return "\n".join(rows)
-
-
-if __name__ == "__main__":
-    print(table(), dependency_table(), sep="\n\n")

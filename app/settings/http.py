@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, SecretStr
 
-from app.setting_types import MayBe, Wrong
+from app.settings.types import MayBe, Wrong
 
 STATUSES = re.compile(r"([1-5]\d\d)(?:-([1-5]\d\d))?", re.ASCII)
 # RFC 9110, 5.6.2 and 5.5: a token; visible characters with spaces and tabs between them.

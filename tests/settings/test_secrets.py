@@ -6,8 +6,8 @@ from unittest import mock
 
 from psycopg.pq import Conninfo
 
-from app.setting_masks import is_secret_option
 from app.settings import Settings, SettingsError
+from app.settings.masks import is_secret_option
 
 CACHE = "DEPENDENCY__CACHE__URL"
 HEADERS = "DEPENDENCY__CACHE__HEADERS"

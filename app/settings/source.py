@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from app.setting_masks import mask
-from app.setting_types import MayBe, Wrong, oddity
+from app.settings.masks import mask
+from app.settings.types import MayBe, Wrong, oddity
 
 FILE = "_FILE"
 MOST_BYTES = 64 * 1024

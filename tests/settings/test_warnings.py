@@ -4,8 +4,8 @@ import logging
 import unittest
 import warnings
 
-from app.setting_warnings import misspelt
 from app.settings import Settings
+from app.settings.warnings import misspelt
 
 SETTINGS = [name.upper() for name in Settings.model_fields]
 

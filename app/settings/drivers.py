@@ -13,8 +13,8 @@ from pymongo import MongoClient
 from pymongo.common import URI_OPTIONS_VALIDATOR_MAP
 from pymongo.uri_parser import validate_options
 
-from app.setting_masks import is_secret_option, options_of
-from app.setting_types import Wrong, is_host
+from app.settings.masks import is_secret_option, options_of
+from app.settings.types import Wrong, is_host
 
 MONGODB_SCHEMES = ("mongodb://", "mongodb+srv://")
 REPEATABLE = "readpreferencetags"

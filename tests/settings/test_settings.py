@@ -1,8 +1,5 @@
 """The settings: every row of their table, their bounds, and that no secret is ever shown."""
 
-import contextlib
-import io
-import runpy
 import ssl
 import tempfile
 import threading
@@ -12,8 +9,9 @@ from unittest import mock
 
 import certifi
 
-from app.setting_dependencies import OPTIONS
-from app.settings import Settings, SettingsError, dependency_table, table
+from app.settings import Settings, SettingsError
+from app.settings.dependencies import OPTIONS
+from app.settings.tables import dependency_table, table
 
 DEFAULTS = {
     "HOST": "0.0.0.0",
@@ -373,10 +371,3 @@ class TableTest(unittest.TestCase):
         rows = [line.strip("| ").split(" | ", 2) for line in dependency_table().splitlines()]
         self.assertEqual([row[0].strip("`") for row in rows], ["option", "---", *OPTIONS])
         self.assertIn("| `TIMEOUT_SECONDS` | `CHECK_TIMEOUT_SECONDS` |", dependency_table())
-
-    def test_running_the_module_prints_the_tables(self):
-        out = io.StringIO()
-        with contextlib.redirect_stdout(out), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "'app.settings' found in sys.modules", RuntimeWarning)
-            runpy.run_module("app.settings", run_name="__main__")
-        self.assertEqual(out.getvalue(), f"{table()}\n\n{dependency_table()}\n")

@@ -4,10 +4,10 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 
-from app.setting_declarations import PREFIX, variable_meant
-from app.setting_dependencies import DependencySettings
-from app.setting_drivers import MONGODB_SCHEMES, mongodb_warnings
-from app.setting_source import FILE
+from app.settings.declarations import PREFIX, variable_meant
+from app.settings.dependencies import DependencySettings
+from app.settings.drivers import MONGODB_SCHEMES, mongodb_warnings
+from app.settings.source import FILE
 
 # Of two names that are alike to this degree, one is the other misspelt; SERVER_NAME and SERVICE_NAME are 0.86 alike.
 ALIKE = 0.9
