@@ -30,7 +30,7 @@ class ScriptedClock:
 
 def dependency(name="mongodb", **options):
     """A Dependency; `options` as there."""
-    return Dependency(name, "mongodb" if name == "mongodb" else "http", TITLES.get(name, name), **options)
+    return Dependency(name, "mongodb" if name == "mongodb" else "http", **{"title": TITLES.get(name, name), **options})
 
 
 def new_record(name="mongodb", since=0, **options):

@@ -1,72 +1,84 @@
-"""Charts of a dependency's record, as SVG paths and in words. Pure. All coordinates are whole numbers."""
+"""The chart of a dependency's record, as SVG paths. Pure. All coordinates are whole numbers, so that a path is short."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from app.health.record import CONNECTED, HISTORY, Change, CheckEntry
 
-SPARK_HEIGHT = 100
-STRIP_WIDTH = 1000
-STRIP_HEIGHT = 16
-STRIP_UP = 5
-"""The upper edge of a connected period: a thin line, so that the disconnected ones stand out."""
+HEIGHT = 24
+MIDDLE = HEIGHT // 2
+STEP = 5
+"""From one check to the next; the latest of HISTORY checks is at (HISTORY - 1) * STEP."""
+STRIP, END = 340, 1000
 THINNEST = 4
 WINDOW_MS = 24 * 60 * 60 * 1000
 
 
-class Sparkline(NamedTuple):
-    """Paths in a box of HISTORY - 1 by SPARK_HEIGHT, the newest check at the right: latency, and failed checks."""
+class Period(NamedTuple):
+    """A time of one status, from `begin` to `end` (Unix milliseconds)."""
+
+    begin: int
+    end: int
+    connected: bool
+
+
+class Chart(NamedTuple):
+    """Paths in a box of END by HEIGHT: left of STRIP the last checks, right of it the periods of the last hours.
+
+    `line` is the latency of the checks that succeeded, `up` the time about which something is known, and `down`, drawn
+    over it, the checks that failed and the time disconnected.
+    """
 
     line: str
-    failed: str
-
-
-class Timeline(NamedTuple):
-    """Paths in a box of STRIP_WIDTH by STRIP_HEIGHT for the periods from `since` to now; times in milliseconds."""
-
     up: str
     down: str
-    since: int
-    downs: int
-    down_ms: int
 
 
-def sparkline(history: Sequence[CheckEntry]) -> Sparkline:
-    """The latency of each successful check, scaled to the slowest; a failed check is a gap and a mark."""
+def periods(changes: Sequence[Change], now: int) -> list[Period]:
+    """The periods between changes of the status, the oldest first, up to now."""
+    turns = [next(same) for _, same in groupby(changes, key=lambda change: change.status)]
+    ends = [*(turn.at for turn in turns), now][1:]
+    return [Period(turn.at, max(turn.at, end), turn.status == CONNECTED) for turn, end in zip(turns, ends, strict=True)]
+
+
+def window(started: int, now: int) -> int:
+    """When the periods of every chart begin: with the process, but at most a day ago."""
+    return max(started, now - WINDOW_MS)
+
+
+def chart(history: Sequence[CheckEntry], known: Sequence[Period], begin: int, now: int) -> Chart:
+    """The chart of the last checks, and of the periods from `begin` to `now`."""
+    line, failed = _checks(history)
+
+    def place(at: int) -> int:
+        return STRIP + round((END - STRIP) * (min(max(at, begin), now) - begin) / max(1, now - begin))
+
+    up = f"M{min(place(known[0].begin), END - THINNEST)} {MIDDLE}H{END}" if known else ""
+    bars: list[tuple[int, int]] = []
+    for period in known:
+        if not period.connected and period.end >= begin:
+            left = min(place(period.begin), END - THINNEST)
+            right = max(place(period.end), left + THINNEST)
+            # Outages too close to be told apart are one bar.
+            bars.append((bars.pop()[0] if bars and left <= bars[-1][1] else left, right))
+    return Chart(line, up, failed + "".join(_bar(*bar) for bar in bars))
+
+
+def _checks(history: Sequence[CheckEntry]) -> tuple[str, str]:
+    """The latency of each check that succeeded, scaled to the slowest, and bars for those that failed."""
     slowest = max((each.latency_ms for each in history if each.status == CONNECTED), default=0) or 1
-    line, failed, gap = "", "", True
-    for x, each in enumerate(history, HISTORY - len(history)):
-        if each.status == CONNECTED:
-            y = SPARK_HEIGHT - round(SPARK_HEIGHT * each.latency_ms / slowest)
-            line += f"M{x} {y}h0" if gap else f"L{x} {y}"
-            gap = False
+    line, failed, index = "", "", HISTORY - len(history)
+    for status, same in groupby(history, key=lambda each: each.status):
+        run = [HEIGHT - round(HEIGHT * each.latency_ms / slowest) for each in same]
+        if status == CONNECTED:
+            steps = " ".join(f"{STEP} {y - before}" for before, y in pairwise(run)).replace(" -", "-")
+            line += f"M{index * STEP} {run[0]}" + (f"l{steps}" if steps else "h0")
         else:
-            failed += f"M{x} 0V{SPARK_HEIGHT}"
-            gap = True
-    return Sparkline(line, failed)
+            failed += _bar(max(0, index * STEP - 2), (index + len(run)) * STEP - 3)
+        index += len(run)
+    return line, failed
 
 
-def timeline(changes: Sequence[Change], now: int) -> Timeline:
-    """The periods between changes, as far back as the changes go, at most a day."""
-    since = max(changes[0].at if changes else now, now - WINDOW_MS)
-    length = max(1, now - since)
-    up, down, downs, down_ms, before = "", "", 0, 0, None
-    for change, following in pairwise([*changes, Change(now, CONNECTED, None)]):
-        begin, end = max(change.at, since), min(following.at, now)
-        if end <= since and following.at != now:
-            continue  # over before the window begins
-        left, right = (round(STRIP_WIDTH * (at - since) / length) for at in (begin, end))
-        if change.status == CONNECTED:
-            up += _box(left, right, STRIP_UP)
-        else:
-            left = min(left, STRIP_WIDTH - THINNEST)
-            down += _box(left, max(right, left + THINNEST), 0)
-            downs += before != change.status
-            down_ms += max(0, end - begin)
-        before = change.status
-    return Timeline(up, down, since, downs, down_ms)
-
-
-def _box(left: int, right: int, top: int) -> str:
-    return f"M{left} {top}H{right}V{STRIP_HEIGHT - top}H{left}z"
+def _bar(left: int, right: int) -> str:
+    return f"M{left} {MIDDLE}H{right}"

@@ -1,4 +1,4 @@
-"""What the status page shows: the report in words and charts. Pure.
+"""What the status page shows. Pure.
 
 report -> page -> templates/status_page.html
 """
@@ -6,170 +6,154 @@ report -> page -> templates/status_page.html
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from app.health.formats import span
 from app.health.meanings import MEANINGS
-from app.health.record import CONNECTED, CheckEntry, Record
-from app.health.report import Report
+from app.health.record import Record
+from app.health.report import DEGRADED, HEALTHY, Identity, Report
 from app.net.reason import Reason
-from app.page.charts import Sparkline, Timeline, sparkline, timeline
+from app.page.charts import WINDOW_MS, window
+from app.page.dependencies import Shown, counted, shown
+from app.page.probers import Probers, probers
 from app.page.times import Moment
 
-LISTED_CHANGES = 8
-
-
-class ListedChange(NamedTuple):
-    at: Moment
-    status: str
-    reason: str
-
-
-class Dependency(NamedTuple):
-    """One dependency; `last_success` and `checked` are None until there is one."""
-
-    id: str
-    name: str
-    status: str
-    reason: str
-    since: Moment
-    latency: str
-    spark: Sparkline
-    spark_text: str
-    strip: Timeline
-    strip_text: str
-    strip_since: Moment
-    last_success: Moment | None
-    checked: Moment | None
-    changes: list[ListedChange]
-    changes_text: str
+CHANGES_EACH, CHANGES_TOGETHER = 8, 32
+CHARTS = 8
+"""So many cards have a chart. In a larger outage the others are brief, so that the page stays small."""
+SENTENCES = 2
+"""So many dependencies that are down have a sentence each; of more, the titles are listed."""
+NAMED = 4
+"""So many dependencies are named one by one; more are counted."""
+UPSTREAM_STATES = ("failed", "reconnecting", "connecting", "connected", "closed")
 
 
 class Upstream(NamedTuple):
     id: str
     state: str
+    reason: str
     since: Moment
     attempts: str
 
 
 class Page(NamedTuple):
-    """All that the template shows. `status` and `since` are the verdict's; `by_state` counts connections."""
+    """All that the template shows; the worst first.
+
+    `since` is when the verdict began to hold, `unknown` whether nothing has been checked yet. `seats` is whether the feed
+    has a place for one more client.
+    """
 
     title: str
-    service: str
-    version: str
+    identity: Identity
+    software: Mapping[str, str]
     started: Moment
-    status: str
+    verdict: str
+    unknown: bool
     summary: str
     since: Moment
     draining: bool
-    dependencies: list[Dependency]
-    by_state: Mapping[str, int]
+    down: list[Shown]
+    charts: int
+    up: list[Shown]
+    window: str
+    advice: Sequence[Mapping[str, str]]
     upstreams: list[Upstream]
     clients: str
+    seats: bool
+    probers: Probers
     as_of: Moment
 
 
 def page(report: Report, facts: Mapping[str, Any], now: int) -> Page:
     """The page at `now` (Unix milliseconds) for a report and the `facts` that `/health/details` adds to it."""
-    down = [record for record in report.records if not record.connected]
-    # Healthy since the last recovery; unhealthy since the first of the present failures.
-    since = (
-        min(record.since for record in down)
-        if down
-        else max((record.since for record in report.records), default=facts["started_at"])
-    )
-    status, service = report.verdict, report.identity.service
+    started = facts["started_at"]
+    dependencies = _dependencies(report, window(started, now), now)
+    down = [each for each in dependencies if not each.record.connected]
+    titles = [each.record.dependency.title for each in down]
+    unknown = all(record.reason is Reason.PENDING for record in report.records)
     inbound = facts["connections"]["inbound"]
     return Page(
-        title=f"{status}: {', '.join(each.dependency.title for each in down)} · {service}"
-        if down
-        else f"{status} · {service}",
-        service=service,
-        version=report.identity.version,
-        started=Moment(facts["started_at"], now),
-        status=status,
-        summary=" ".join(f"{each.dependency.title} is disconnected: {plain_words(each, each.reason)}." for each in down)
-        or "Every dependency is connected.",
-        since=Moment(since, now),
+        title=f"{report.verdict}{': ' if titles else ''}{_some(titles)} · {report.identity.service}",
+        identity=report.identity,
+        software=facts.get("software", {}),
+        started=Moment(started, now),
+        verdict=report.verdict,
+        unknown=unknown,
+        summary="No check has ended yet." if unknown else _summary(down, len(dependencies)),
+        since=Moment(_since(report, started), now),
         draining=facts["draining"],
-        dependencies=[_dependency(record, now) for record in report.records],
-        by_state=facts["connections"]["by_state"],
-        upstreams=[_upstream(each, now) for each in facts["connections"]["outbound"]],
+        down=down,
+        charts=CHARTS,
+        up=[each for each in dependencies if each.record.connected],
+        window="last 24 h" if now - started >= WINDOW_MS else "since the start",
+        advice=facts.get("advice", []),
+        upstreams=_upstreams(facts["connections"]["outbound"], now),
         clients=f"{inbound['open']} of {inbound['cap']} places taken, {inbound['refused']} refused",
+        seats=inbound["open"] < inbound["cap"],
+        probers=probers(facts.get("probers", []), now),
         as_of=Moment(now, now),
     )
 
 
-def plain_words(record: Record, reason: Reason | None) -> str:
-    """What a reason means for a dependency; empty for None, the reason of one that is connected."""
-    if reason is Reason.TIMEOUT:
-        return f"no answer within {record.dependency.timing.timeout:g} s"
-    return "" if reason is None else MEANINGS[reason].words
+def _dependencies(report: Report, begin: int, now: int) -> list[Shown]:
+    """Worst first: after those that are disconnected, those with a note. The first ones list most changes."""
+    left, dependencies = CHANGES_TOGETHER, []
+    for record in report.worst_first():
+        each = shown(record, begin, now, min(CHANGES_EACH, left))
+        left -= len(each.changes)
+        dependencies.append(each)
+    return sorted(dependencies, key=lambda each: each.record.connected and not each.notes)
 
 
-def _dependency(record: Record, now: int) -> Dependency:
-    strip = timeline(record.changes, now)
-    listed = record.changes[: -LISTED_CHANGES - 1 : -1]
-    return Dependency(
-        id=record.name,
-        name=record.dependency.title,
-        status=record.status,
-        reason=plain_words(record, record.reason),
-        since=Moment(record.since, now),
-        latency=_latency(record.latency_ms) if record.connected and record.latency_ms is not None else "none",
-        spark=sparkline(record.history),
-        spark_text=_spark_text(record.history),
-        strip=strip,
-        strip_text=_strip_text(strip),
-        strip_since=Moment(strip.since, now),
-        last_success=_moment_or_none(record.last_success, now),
-        checked=_moment_or_none(record.checked_at, now),
-        changes=[ListedChange(Moment(each.at, now), each.status, plain_words(record, each.reason)) for each in listed],
-        changes_text=_changes_text(len(listed), len(record.changes)),
-    )
+def _since(report: Report, started: int) -> int:
+    """When the verdict began to hold."""
+    required = [record for record in report.records if record.dependency.required]
+    optional = [record for record in report.records if not record.dependency.required]
+    if report.verdict == HEALTHY:
+        return max((record.since for record in report.records), default=started)
+    if report.verdict == DEGRADED:
+        return max(_first_failure(optional), *(record.since for record in required))
+    return _first_failure(required)
 
 
-def _upstream(facts: Mapping[str, Any], now: int) -> Upstream:
-    attempts = facts["attempts"]
-    return Upstream(
-        id=facts["id"],
-        state=facts["state"],
-        since=Moment(facts["since"], now),
-        attempts=_counted(attempts, "failed attempt") if attempts else "",
-    )
+def _first_failure(records: Sequence[Record]) -> int:
+    """The beginning of the oldest of the present failures."""
+    return min(record.since for record in records if not record.connected)
 
 
-def _moment_or_none(at: int | None, now: int) -> Moment | None:
-    return None if at is None else Moment(at, now)
+def _summary(down: Sequence[Shown], known: int) -> str:
+    if not down:
+        return "Every dependency is connected."
+    if len(down) > SENTENCES:
+        titles = [each.record.dependency.title for each in down]
+        return f"{len(down)} of {known} dependencies are disconnected: {_some(titles)}."
+    return " ".join(_sentence(each) for each in down)
 
 
-def _latency(milliseconds: float) -> str:
-    """With one decimal place below 10 ms."""
-    if milliseconds < 0.05:
-        return "under 0.1 ms"
-    return f"{milliseconds:.0f} ms" if milliseconds >= 10 else f"{milliseconds:.1f} ms"
+def _sentence(each: Shown) -> str:
+    dependency = each.record.dependency
+    optional = "" if dependency.required else ", which is optional,"
+    return f"{dependency.title}{optional} is disconnected: {each.reason}."
 
 
-def _spark_text(history: Sequence[CheckEntry]) -> str:
-    took = [each.latency_ms for each in history if each.status == CONNECTED]
-    failed = len(history) - len(took)
-    if not took:
-        return f"{_counted(failed, 'check')}, none succeeded" if failed else "no check has finished yet"
-    text = f"{_counted(len(history), 'check')}, {_latency(min(took))} to {_latency(max(took))}"
-    return f"{text}, {failed} failed" if failed else text
+def _some(titles: Sequence[str]) -> str:
+    """The titles; of many, the first ones and how many more there are."""
+    named = list(titles) if len(titles) <= NAMED else [*titles[: NAMED - 1], f"{len(titles) - NAMED + 1} more"]
+    return " and ".join([", ".join(named[:-1]), *named[-1:]] if named[1:] else named)
 
 
-def _strip_text(strip: Timeline) -> str:
-    if not strip.up and not strip.down:
-        return "nothing known yet"
-    if not strip.downs:
-        return "connected all the time"
-    times = "once" if strip.downs == 1 else f"{strip.downs} times"
-    return f"disconnected {times}, {span(strip.down_ms)} in total"
+def _upstreams(facts: Sequence[Mapping[str, Any]], now: int) -> list[Upstream]:
+    """The upstreams, the worst first."""
+    ordered = sorted(facts, key=lambda each: (UPSTREAM_STATES.index(each["state"]), each["id"]))
+    return [
+        Upstream(
+            id=each["id"],
+            state=each["state"],
+            reason=_upstream_reason(each.get("reason")),
+            since=Moment(each["since"], now),
+            attempts=counted(each["attempts"], "failed attempt") if each["attempts"] else "",
+        )
+        for each in ordered
+    ]
 
 
-def _changes_text(listed: int, known: int) -> str:
-    return _counted(known, "change") if listed == known else f"last {listed} of {known} changes"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def _upstream_reason(reason: str | None) -> str:
+    """Its words; empty while it is connected, or dialled for the first time."""
+    return "" if reason is None or reason == Reason.PENDING else MEANINGS[Reason(reason)].words

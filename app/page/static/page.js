@@ -66,17 +66,17 @@ function morph(old, fresh) {
 
 /** Writes a moment in the form that its place asks for. A time of day has its date unless that is today. */
 function write(time) {
-  const [at, now] = [Date.parse(time.dateTime), Date.now() + ahead];
-  const local = (ms) => new Date(ms - new Date(ms).getTimezoneOffset() * 60000).toISOString().split(/[T.]/);
-  const [[date, clock], [today]] = [local(at), local(now)];
-  const age = span(now - at);
-  const text = { age, ago: `${age} ago`, clock: date === today ? clock : `${date} ${clock}` }[time.dataset.form];
-  if (time.textContent !== text) time.textContent = text;
+  const [at, now] = [Date.parse(time.dateTime), Date.now() + ahead].map((ms) => Math.floor(ms / 1000));
+  const local = (s) => new Date((s - new Date(s * 1000).getTimezoneOffset() * 60) * 1000).toISOString().split(/[T.]/);
+  const [[date, hour], [today]] = [local(at), local(now)];
+  const clock = date === today ? hour : `${date} ${hour}`, age = span(Math.max(0, now - at));
+  const text = { age, ago: `${age} ago`, clock, since: `${clock}, for ${age}` }[time.dataset.form];
+  if (time.textContent !== text) time.firstChild.data = text; // a text node that stays keeps the selection in it
+  time.title ||= new Date(at * 1000).toISOString().replace("T", " ").replace(".000Z", " UTC");
 }
 
 /** @returns {string} a length of time in its two largest units: `5 s`, `3 min 5 s`, `2 h` */
-function span(milliseconds) {
-  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+function span(seconds) {
   const [size, unit, smaller, smallerUnit] = UNITS.find(([each]) => seconds >= each) ?? [1, "s", 1];
   const rest = Math.floor((seconds % size) / smaller);
   return `${Math.floor(seconds / size)} ${unit}${rest ? ` ${rest} ${smallerUnit}` : ""}`;
@@ -84,15 +84,15 @@ function span(milliseconds) {
 
 /** Opens the feed, and opens it again whenever it ends. A message only means that something has changed. */
 function follow(wait) {
+  const later = () => setTimeout(follow, wait * (1 + Math.random() / 5), Math.min(2 * wait, LONGEST_WAIT_MS));
+  if (!("seats" in document.body.dataset)) return later(); // a refusal would be an error in the console
   const socket = new WebSocket(feed);
-  socket.addEventListener("message", refresh);
-  socket.onmessage = () => { wait = FIRST_WAIT_MS; }; // not on opening: a peer may accept and drop us
-  socket.addEventListener("close", refresh);
-  socket.onclose = () => setTimeout(follow, wait * (1 + Math.random() / 5), Math.min(2 * wait, LONGEST_WAIT_MS));
+  socket.onmessage = () => { wait = FIRST_WAIT_MS; refresh(); }; // not on opening: a peer may accept and drop us
+  socket.onclose = () => { later(); refresh(); };
 }
 
 show(document);
-const growing = "body:not([data-lost]) [data-form=age], [data-form=ago]"; // without answers, no state is known to last
+const growing = "[data-form=ago], body:not([data-lost]) time"; // without answers, no state is known to last
 setInterval(() => document.querySelectorAll(growing).forEach(write), 1000);
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
 addEventListener("online", refresh);
