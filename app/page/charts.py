@@ -1,7 +1,7 @@
 """The chart of a dependency's record, as SVG paths. Pure. All coordinates are whole numbers, so that a path is short."""
 
 from collections.abc import Sequence
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import NamedTuple
 
 from app.health.record import CONNECTED, HISTORY, Change, CheckEntry
@@ -13,6 +13,10 @@ STEP = 5
 STRIP, END = 340, 1000
 THINNEST = 4
 WINDOW_MS = 24 * 60 * 60 * 1000
+
+
+Bar = tuple[int, int]
+"""Its left and right end."""
 
 
 class Period(NamedTuple):
@@ -49,36 +53,45 @@ def window(started: int, now: int) -> int:
 
 def chart(history: Sequence[CheckEntry], known: Sequence[Period], begin: int, now: int) -> Chart:
     """The chart of the last checks, and of the periods from `begin` to `now`."""
-    line, failed = _checks(history)
 
     def place(at: int) -> int:
         return STRIP + round((END - STRIP) * (min(max(at, begin), now) - begin) / max(1, now - begin))
 
-    up = f"M{min(place(known[0].begin), END - THINNEST)} {MIDDLE}H{END}" if known else ""
-    bars: list[tuple[int, int]] = []
+    bars: list[Bar] = []
+    line = _checks(history, bars)
     for period in known:
         if not period.connected and period.end >= begin:
             left = min(place(period.begin), END - THINNEST)
-            right = max(place(period.end), left + THINNEST)
-            # Outages too close to be told apart are one bar.
-            bars.append((bars.pop()[0] if bars and left <= bars[-1][1] else left, right))
-    return Chart(line, up, failed + "".join(_bar(*bar) for bar in bars))
+            _add(bars, left, max(place(period.end), left + THINNEST))
+    up = f"M{min(place(known[0].begin), END - THINNEST)} {MIDDLE}H{END}" if known else ""
+    return Chart(line, up, _path(bars))
 
 
-def _checks(history: Sequence[CheckEntry]) -> tuple[str, str]:
-    """The latency of each check that succeeded, scaled to the slowest, and bars for those that failed."""
+def _checks(history: Sequence[CheckEntry], bars: list[Bar]) -> str:
+    """A line through the latencies, scaled to the slowest. A check that failed is a gap, and added to the bars."""
     slowest = max((each.latency_ms for each in history if each.status == CONNECTED), default=0) or 1
-    line, failed, index = "", "", HISTORY - len(history)
-    for status, same in groupby(history, key=lambda each: each.status):
-        run = [HEIGHT - round(HEIGHT * each.latency_ms / slowest) for each in same]
-        if status == CONNECTED:
-            steps = " ".join(f"{STEP} {y - before}" for before, y in pairwise(run)).replace(" -", "-")
-            line += f"M{index * STEP} {run[0]}" + (f"l{steps}" if steps else "h0")
+    line, pen, gap = "", (0, 0), True
+    for index, each in enumerate(history, HISTORY - len(history)):
+        x, y = index * STEP, HEIGHT - round(HEIGHT * each.latency_ms / slowest)
+        if each.status == CONNECTED:
+            move = f"{x - pen[0]} {y - pen[1]}".replace(" -", "-")
+            line += f"m{move}h0" if gap else f"l{move}"
+            pen, gap = (x, y), False
         else:
-            failed += _bar(max(0, index * STEP - 2), (index + len(run)) * STEP - 3)
-        index += len(run)
-    return line, failed
+            _add(bars, max(0, x - 3), x + 2)
+            gap = True
+    return line
 
 
-def _bar(left: int, right: int) -> str:
-    return f"M{left} {MIDDLE}H{right}"
+def _add(bars: list[Bar], left: int, right: int) -> None:
+    """Bars too close to be told apart are one."""
+    bars.append((bars.pop()[0] if bars and left <= bars[-1][1] else left, right))
+
+
+def _path(bars: Sequence[Bar]) -> str:
+    """Relative, which is shorter."""
+    path, pen = "", None
+    for left, right in bars:
+        path += f"M{left} {MIDDLE}h{right - left}" if pen is None else f"m{left - pen} 0h{right - left}"
+        pen = right
+    return path

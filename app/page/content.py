@@ -16,8 +16,8 @@ from app.page.probers import Probers, probers
 from app.page.times import Moment
 
 CHANGES_EACH, CHANGES_TOGETHER = 8, 32
-CHARTS = 8
-"""So many cards have a chart. In a larger outage the others are brief, so that the page stays small."""
+FULL = 6
+"""So many cards are shown in full. In a larger outage the others are brief, so that the page stays small."""
 SENTENCES = 2
 """So many dependencies that are down have a sentence each; of more, the titles are listed."""
 NAMED = 4
@@ -50,7 +50,7 @@ class Page(NamedTuple):
     since: Moment
     draining: bool
     down: list[Shown]
-    charts: int
+    full: int
     up: list[Shown]
     window: str
     advice: Sequence[Mapping[str, str]]
@@ -72,7 +72,7 @@ def page(report: Report, facts: Mapping[str, Any], now: int) -> Page:
     return Page(
         title=f"{report.verdict}{': ' if titles else ''}{_some(titles)} · {report.identity.service}",
         identity=report.identity,
-        software=facts.get("software", {}),
+        software=facts.get("software", {"name": "server-health", "version": ""}),
         started=Moment(started, now),
         verdict=report.verdict,
         unknown=unknown,
@@ -80,7 +80,7 @@ def page(report: Report, facts: Mapping[str, Any], now: int) -> Page:
         since=Moment(_since(report, started), now),
         draining=facts["draining"],
         down=down,
-        charts=CHARTS,
+        full=FULL,
         up=[each for each in dependencies if each.record.connected],
         window="last 24 h" if now - started >= WINDOW_MS else "since the start",
         advice=facts.get("advice", []),

@@ -164,7 +164,9 @@ def degraded(now):
     stage.probers = [
         prober(0, last_seen=now - 3000, count=27_360),
         prober(0, route="/health/ready", period_ms=5000, last_seen=now - 2000, count=54_720),
-        prober(7, kind="prometheus", product="Prometheus/3.1.0", route="/metrics", period_ms=15_000, last_seen=now - 9000),
+        prober(
+            7, kind="prometheus", product="Prometheus/3.1.0", route="/metrics", period_ms=15_000, last_seen=now - 9000
+        ),
         prober(9, kind="unnamed", product=None, route="/health/ready", period_ms=2000, last_seen=now - 1000),
     ]
     return stage

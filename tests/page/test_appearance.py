@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 
 from tests.page.chromium import Chromium
-from tests.page.stage import healthy, starting, unhealthy
+from tests.page.stage import degraded, healthy, many, starting, unhealthy
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 AXE = importlib.resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
@@ -26,22 +26,25 @@ class AppearanceTest(unittest.TestCase):
         return page
 
     def test_every_state_fits_the_window_and_is_accessible(self):
-        both = ("light", "dark")
-        for name, make, schemes in (
-            ("healthy", healthy, both),
-            ("unhealthy", unhealthy, both),
-            ("lost", unhealthy, both),
-            ("starting", starting, ["light"]),
+        for name, make in (
+            ("healthy", healthy),
+            ("degraded", degraded),
+            ("unhealthy", unhealthy),
+            ("many", many),
+            ("lost", unhealthy),
+            ("starting", starting),
         ):
             with make(NOW) as stage, browser.page() as page:
+                stage.inbound["open"] = stage.inbound["cap"]  # there is no feed on this stage
                 page.goto(f"{stage.url}/")
                 page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+                self.assertEqual(page.errors(), [])
                 if name == "lost":
                     page.go_offline()
                     page.evaluate("dispatchEvent(new Event('online'))")
                     page.wait_until("document.body.hasAttribute('data-lost')")
                 page.evaluate(AXE)
-                for scheme in schemes:
+                for scheme in ("light", "dark"):
                     page.prefer(scheme)
                     for width in (320, 1280):
                         with self.subTest(name, scheme=scheme, width=width):
@@ -51,6 +54,25 @@ class AppearanceTest(unittest.TestCase):
                     with self.subTest(name, scheme=scheme):
                         violations = page.evaluate("axe.run().then(({violations}) => violations)")
                         self.assertEqual([(each["id"], each["nodes"][0]["html"]) for each in violations], [])
+
+    def test_32_dependencies_that_are_well_fit_in_two_screens(self):
+        page = self.open(many(NOW, 0), width=1280, height=800)
+        lines = page.evaluate(
+            "[...document.querySelectorAll('.up[data-key]')].map((e) => e.getBoundingClientRect().bottom)"
+        )
+        self.assertEqual(len(lines), 32)
+        self.assertLess(max(lines), 2 * 800)
+
+    def test_on_paper_and_in_forced_colours_the_verdict_can_be_read(self):
+        page = self.open(unhealthy(NOW))
+        colours = (
+            "((style) => [style.color, style.backgroundColor])(getComputedStyle(document.querySelector('.verdict')))"
+        )
+        page.send("Emulation.setEmulatedMedia", media="print")
+        self.assertEqual(page.evaluate(colours), ["rgb(0, 0, 0)", "rgb(255, 255, 255)"])
+        page.send("Emulation.setEmulatedMedia", media="", features=[{"name": "forced-colors", "value": "active"}])
+        ink = page.evaluate("getComputedStyle(document.querySelector('path.down')).stroke")
+        self.assertEqual(ink, page.evaluate("getComputedStyle(document.querySelector('h1')).color"))
 
     def test_the_page_is_light_or_dark_as_the_reader_prefers(self):
         page = self.open(healthy(NOW))
@@ -87,7 +109,7 @@ class AppearanceTest(unittest.TestCase):
             "draining",
             "billing-events",
             "2 failed attempts",
-            "Times are in UTC",
+            "times are in UTC",
             "This page reloads every 10 s.",
         ):
             self.assertIn(words, text)

@@ -3,71 +3,81 @@
 import unittest
 
 from app.health.report import Identity, Report
-from app.health.timing import Timing
 from app.net.reason import Reason
-from app.page.content import page, plain_words
+from app.page.charts import WINDOW_MS
+from app.page.content import CHANGES_TOGETHER, page
 from tests.fakes import new_record, outcome
 
 NOW = 1795435200000  # 2026-11-23 12:00:00 UTC
-CONNECTIONS = {
-    "by_state": {"connecting": 0, "connected": 3, "reconnecting": 1, "failed": 0, "closed": 0},
-    "outbound": [
-        {"id": "a", "state": "connected", "attempts": 0, "since": NOW - 60_000},
-        {"id": "b", "state": "reconnecting", "attempts": 1, "since": NOW - 5_000},
-        {"id": "c", "state": "failed", "attempts": 5, "since": NOW},
-    ],
-    "inbound": {"open": 3, "cap": 96, "refused": 7},
-}
 
 
-def record(name, *results):
-    """A result is (milliseconds ago, reason, latency)."""
-    known = new_record(name, NOW - 100_000)
-    for ago, reason, latency in results:
-        known = known.after_check(NOW - ago, NOW - ago, outcome(reason, latency))
+def record(name, *results, **options):
+    """A result is (milliseconds ago, reason)."""
+    known = new_record(name, NOW - 100_000, **options)
+    for ago, reason in results:
+        known = known.after_check(NOW - ago, NOW - ago, outcome(reason))
     return known
 
 
-def shown(*records, draining=False):
-    facts = {"connections": CONNECTIONS, "draining": draining, "started_at": NOW - 100_000}
+def shown(*records, outbound=(), open=3, **facts):
+    inbound = {"open": open, "cap": 96, "refused": 7}
+    connections = {"outbound": outbound, "inbound": inbound}
+    facts = {"connections": connections, "draining": False, "started_at": NOW - 100_000, **facts}
     return page(Report(Identity("server", "1.0.0"), records), facts, NOW)
 
 
 class VerdictTest(unittest.TestCase):
     def test_a_healthy_service_is_healthy_since_the_last_recovery(self):
-        page = shown(record("ai_service", (9000, None, 1)), record("mongodb", (90_000, None, 1)))
-        self.assertEqual((page.status, page.title), ("healthy", "healthy · server"))
+        page = shown(record("ai_service", (9000, None)), record("mongodb", (90_000, None)))
+        self.assertEqual((page.verdict, page.title), ("healthy", "healthy · server"))
         self.assertEqual(page.summary, "Every dependency is connected.")
         self.assertEqual(page.since.age, "9 s")
 
     def test_an_unhealthy_service_names_what_is_wrong_and_since_when(self):
         page = shown(
-            record("ai_service", (90_000, None, 1), (30_000, Reason.TIMEOUT, 5000)),
-            record("mongodb", (90_000, None, 1), (20_000, Reason.REFUSED, 1)),
-            record("search_index", (10_000, None, 1)),
+            record("ai_service", (90_000, None), (30_000, Reason.TIMEOUT)),
+            record("mongodb", (90_000, None), (20_000, Reason.REFUSED)),
+            record("search_index", (10_000, None)),
         )
-        self.assertEqual((page.status, page.title), ("unhealthy", "unhealthy: AI service, MongoDB · server"))
+        self.assertEqual((page.verdict, page.title), ("unhealthy", "unhealthy: AI service and MongoDB · server"))
         self.assertEqual(
             page.summary,
             "AI service is disconnected: no answer within 5 s. MongoDB is disconnected: connection refused.",
         )
-        self.assertEqual((page.since.clock, page.since.age), ("11:59:30", "30 s"))
+        self.assertEqual(page.since.since, "11:59:30, for 30 s")
+
+    def test_a_service_is_unhealthy_since_a_required_dependency_failed_however_long_an_optional_one_has(self):
+        page = shown(
+            record("cache", (90_000, Reason.CLOSED), required=False),
+            record("mongodb", (90_000, None), (20_000, Reason.REFUSED)),
+        )
+        self.assertEqual((page.verdict, page.since.age), ("unhealthy", "20 s"))
 
     def test_a_service_without_an_optional_dependency_is_degraded(self):
-        cache = new_record("cache", NOW - 100_000, required=False)
-        cache = cache.after_check(NOW - 20_000, NOW - 20_000, outcome(Reason.CLOSED))
-        page = shown(record("ai_service", (90_000, None, 1)), cache)
-        self.assertEqual((page.status, page.title), ("degraded", "degraded: cache · server"))
+        cache = record("cache", (90_000, None), (20_000, Reason.CLOSED), required=False)
+        page = shown(record("ai_service", (90_000, None)), cache)
+        self.assertEqual((page.verdict, page.title), ("degraded", "degraded: cache · server"))
+        self.assertEqual(
+            page.summary, "cache, which is optional, is disconnected: connection closed without an answer."
+        )
         self.assertEqual(page.since.age, "20 s")
 
+    def test_a_service_is_degraded_since_it_was_last_unhealthy(self):
+        cache = record("cache", (90_000, Reason.CLOSED), required=False)
+        page = shown(record("mongodb", (90_000, Reason.CLOSED), (9000, None)), cache)
+        self.assertEqual((page.verdict, page.since.age), ("degraded", "9 s"))
+
+    def test_of_many_dependencies_that_are_down_the_first_are_named_and_the_others_counted(self):
+        for count, names in ((3, "d0, d1 and d2"), (4, "d0, d1, d2 and d3"), (5, "d0, d1, d2 and 2 more")):
+            page = shown(*(record(f"d{n}", (9000, Reason.DNS)) for n in range(count)), record("up", (9000, None)))
+            self.assertEqual(page.summary, f"{count} of {count + 1} dependencies are disconnected: {names}.")
+            self.assertEqual(page.title, f"unhealthy: {names} · server")
+
     def test_before_the_first_check_nothing_is_known(self):
-        page = shown(record("mongodb"))
-        self.assertEqual(page.summary, "MongoDB is disconnected: not checked yet.")
-        (dependency,) = page.dependencies
-        self.assertEqual((dependency.checked, dependency.last_success, dependency.latency), (None, None, "none"))
-        self.assertEqual(dependency.spark_text, "no check has finished yet")
-        self.assertEqual(dependency.strip_text, "nothing known yet")
-        self.assertEqual(dependency.changes_text, "0 changes")
+        page = shown(record("mongodb"), record("ai_service"))
+        self.assertEqual((page.verdict, page.unknown, page.summary), ("unhealthy", True, "No check has ended yet."))
+        page = shown(record("mongodb"), record("ai_service", (9000, None)))
+        self.assertEqual((page.unknown, page.summary), (False, "MongoDB is disconnected: not checked yet."))
 
     def test_the_page_shows_draining_and_how_long_the_service_has_been_up(self):
         self.assertFalse(shown(record("mongodb")).draining)
@@ -76,78 +86,48 @@ class VerdictTest(unittest.TestCase):
         self.assertEqual(page.started.age, "1 min 40 s")
 
 
-class DependencyTest(unittest.TestCase):
-    def one(self, *results):
-        return shown(record("mongodb", *results)).dependencies[0]
-
-    def test_every_reason_has_plain_words_of_its_own(self):
-        quick = new_record(timing=Timing(timeout=0.5))
-        words = [plain_words(quick, reason) for reason in (None, *Reason)]
-        self.assertEqual(len(set(words)), len(Reason) + 1)
-        self.assertEqual(plain_words(quick, Reason.TIMEOUT), "no answer within 0.5 s")
-
-    def test_latency_is_rounded_to_the_digits_that_matter(self):
-        for latency, text in [
-            (0.0, "under 0.1 ms"),
-            (0.049, "under 0.1 ms"),
-            (0.05, "0.1 ms"),
-            (0.26, "0.3 ms"),
-            (9.94, "9.9 ms"),
-            (10.4, "10 ms"),
-            (10.6, "11 ms"),
-            (4999.6, "5000 ms"),
-        ]:
-            with self.subTest(latency):
-                self.assertEqual(self.one((1000, None, latency)).latency, text)
-
-    def test_a_disconnected_dependency_has_no_latency_but_a_last_success(self):
-        one = self.one((9000, None, 1), (4000, Reason.DNS, 3))
-        self.assertEqual(
-            (one.status, one.reason, one.latency), ("disconnected", "host name cannot be resolved", "none")
+class OrderTest(unittest.TestCase):
+    def test_the_worst_come_first_and_doubt_comes_before_what_is_well(self):
+        page = shown(
+            record("a", (9000, None)),
+            record("b", (9000, None), (1000, Reason.DNS), failures=2),
+            record("c", (9000, Reason.DNS), required=False),
+            record("d", (9000, Reason.DNS)),
         )
-        self.assertEqual((one.last_success.ago, one.checked.ago), ("9 s ago", "4 s ago"))
+        self.assertEqual([each.record.name for each in page.down], ["d", "c"])
+        self.assertEqual([each.record.name for each in page.up], ["b", "a"])
 
-    def test_the_last_checks_are_summed_up_in_words(self):
-        for results, text in [
-            ([(1, None, 2)], "1 check, 2.0 ms to 2.0 ms"),
-            ([(3, None, 2), (2, Reason.TLS, 9), (1, None, 12)], "3 checks, 2.0 ms to 12 ms, 1 failed"),
-            ([(2, Reason.TLS, 9), (1, Reason.TLS, 9)], "2 checks, none succeeded"),
-        ]:
-            with self.subTest(text):
-                self.assertEqual(self.one(*results).spark_text, text)
+    def test_the_worst_list_their_changes_until_the_page_lists_enough(self):
+        flapping = [(1000 * k, Reason.DNS if k % 2 else None) for k in range(40, 0, -1)]
+        page = shown(record("up", *flapping, (1, None)), *(record(f"d{n}", *flapping) for n in range(9)))
+        self.assertEqual([len(each.changes) for each in page.down], [8, 8, 8, 8, 0, 0, 0, 0, 0])
+        self.assertEqual(CHANGES_TOGETHER, 32)
+        self.assertEqual([len(each.changes) for each in page.up], [0])
 
-    def test_outages_are_summed_up_in_words(self):
-        for results, text in [
-            ([(9000, None, 2)], "connected all the time"),
-            ([(9000, None, 2), (5000, Reason.TLS, 9)], "disconnected once, 5 s in total"),
-            ([(9000, Reason.TLS, 9), (8000, None, 9), (5000, Reason.TLS, 9)], "disconnected 2 times, 6 s in total"),
-        ]:
-            with self.subTest(text):
-                self.assertEqual(self.one(*results).strip_text, text)
-
-    def test_the_newest_change_is_listed_first(self):
-        one = self.one((9000, None, 2), (5000, Reason.TLS, 9))
-        self.assertEqual(
-            [(change.at.clock, change.status, change.reason) for change in one.changes],
-            [("11:59:55", "disconnected", "TLS handshake failed"), ("11:59:51", "connected", "")],
-        )
-        self.assertEqual(one.changes_text, "2 changes")
-
-    def test_only_the_last_eight_changes_are_listed(self):
-        one = self.one(*((20_000 - 1000 * k, Reason.TLS if k % 2 else None, 1) for k in range(12)))
-        self.assertEqual((len(one.changes), one.changes_text), (8, "last 8 of 12 changes"))
+    def test_every_chart_covers_the_same_time_which_is_named(self):
+        self.assertEqual(shown(record("mongodb")).window, "since the start")
+        self.assertEqual(shown(record("mongodb"), started_at=NOW - WINDOW_MS).window, "last 24 h")
 
 
 class ConnectionsTest(unittest.TestCase):
-    def test_each_upstream_and_the_number_of_clients_are_shown(self):
-        page = shown(record("mongodb"))
-        self.assertEqual(page.by_state, CONNECTIONS["by_state"])
+    def test_upstreams_are_shown_with_their_reason_the_worst_first(self):
+        outbound = [
+            {"id": "a", "state": "connected", "reason": None, "attempts": 0, "since": NOW - 60_000},
+            {"id": "b", "state": "connecting", "reason": "pending", "attempts": 0, "since": NOW},
+            {"id": "c", "state": "reconnecting", "reason": "timeout", "attempts": 1, "since": NOW - 5_000},
+            {"id": "d", "state": "failed", "reason": "refused", "attempts": 5, "since": NOW},
+        ]
         self.assertEqual(
-            [(up.id, up.state, up.since.age, up.attempts) for up in page.upstreams],
+            [(up.id, up.state, up.reason, up.since.age, up.attempts) for up in shown(outbound=outbound).upstreams],
             [
-                ("a", "connected", "1 min", ""),
-                ("b", "reconnecting", "5 s", "1 failed attempt"),
-                ("c", "failed", "0 s", "5 failed attempts"),
+                ("d", "failed", "connection refused", "0 s", "5 failed attempts"),
+                ("c", "reconnecting", "no answer in time", "5 s", "1 failed attempt"),
+                ("b", "connecting", "", "0 s", ""),
+                ("a", "connected", "", "1 min", ""),
             ],
         )
-        self.assertEqual(page.clients, "3 of 96 places taken, 7 refused")
+
+    def test_the_number_of_clients_is_shown_and_whether_one_more_has_a_place(self):
+        page = shown(record("mongodb"))
+        self.assertEqual((page.clients, page.seats), ("3 of 96 places taken, 7 refused", True))
+        self.assertFalse(shown(record("mongodb"), open=96).seats)

@@ -59,7 +59,7 @@ class LiveTest(unittest.TestCase):
         text = page.text()
         for words in ("Every dependency is connected.", "MongoDB", "AI service", "version 1.0.0", "of 96 places taken"):
             self.assertIn(words, text)
-        self.assertRegex(text, r"latency\n[0-9.]+ ms\n")
+        self.assertRegex(text, r"connected\s+[0-9.]+ ms\n")
         self.assertEqual(page.evaluate("document.querySelectorAll('h1').length"), 1)
         self.assertEqual(page.evaluate("document.title"), "healthy · server")
         page.wait_for_event("Network.webSocketFrameReceived")
@@ -85,6 +85,8 @@ class LiveTest(unittest.TestCase):
             page.wait_until("document.querySelector('h1').innerText === 'healthy'")
             self.ai.mode = Mode.STATUS_503
             self.assert_shown("AI service is disconnected: status code not accepted.", "unhealthy", 6)
+            self.assertEqual(self.service.get("/health/details").status, 503)
+            self.assertEqual(page.errors(), [])
         self.assertEqual(page.seen("Network.webSocketFrameReceived"), [])
 
     def test_a_service_that_ends_is_reported_lost_and_found_again(self):

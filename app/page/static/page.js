@@ -6,8 +6,7 @@ const [FIRST_WAIT_MS, LONGEST_WAIT_MS] = [500, 10000];
 const UNITS = [[86400, "d", 3600, "h"], [3600, "h", 60, "min"], [60, "min", 1, "s"]];
 const base = Object.assign(new URL(".", document.baseURI), { username: "", password: "" }); // refused in requests
 const feed = Object.assign(new URL("ws", base), { protocol: base.protocol.replace("http", "ws") });
-let ahead = 0; // milliseconds from our clock to the service's: ages are counted on the service's
-let fetching = false, again = false, timer;
+let fetching = false, again = false, timer, ahead = 0; // milliseconds from our clock to the service's
 
 /** Fetches the page and shows it. A call during a fetch leads to one more fetch after it. */
 async function refresh() {
@@ -18,8 +17,7 @@ async function refresh() {
   const fresh = await fetchPage().catch(() => null);
   fetching = false;
   timer = setTimeout(refresh, again ? 0 : POLL_MS[fresh ? document.visibilityState : "lost"]);
-  if (fresh) show(fresh);
-  else showLost();
+  (fresh ? show : showLost)(fresh);
 }
 
 /** @returns {Promise<Document | null>} null if what answers is not this page; rejects if nothing answers in time */
@@ -29,14 +27,17 @@ async function fetchPage() {
   return response.ok && fresh.getElementById("as-of") ? fresh : null;
 }
 
-/** Shows `fresh`, a page as the service has written it, in the reader's zone. */
+/** Shows `fresh`, as the service has written it, in the reader's zone. What the reader looks at stays in place. */
 function show(fresh) {
   ahead = Date.parse(fresh.getElementById("as-of").dateTime) - Date.now();
   fresh.getElementById("zone").textContent = Intl.DateTimeFormat().resolvedOptions().timeZone;
   fresh.querySelectorAll("time").forEach(write);
-  const focused = document.activeElement;
+  const focused = document.activeElement, middle = document.elementFromPoint(innerWidth / 2, innerHeight / 2);
+  const seen = focused === document.body ? middle?.closest("article, section") : focused;
+  const top = seen?.getBoundingClientRect().top;
   for (const part of ["title", "[rel=icon]", "body"]) morph(document.querySelector(part), fresh.querySelector(part));
   if (document.activeElement !== focused) focused?.focus({ preventScroll: true }); // an element that moves loses it
+  if (scrollY && seen?.isConnected) scrollBy(0, seen.getBoundingClientRect().top - top);
 }
 
 function showLost() {
@@ -72,7 +73,6 @@ function write(time) {
   const clock = date === today ? hour : `${date} ${hour}`, age = span(Math.max(0, now - at));
   const text = { age, ago: `${age} ago`, clock, since: `${clock}, for ${age}` }[time.dataset.form];
   if (time.textContent !== text) time.firstChild.data = text; // a text node that stays keeps the selection in it
-  time.title ||= new Date(at * 1000).toISOString().replace("T", " ").replace(".000Z", " UTC");
 }
 
 /** @returns {string} a length of time in its two largest units: `5 s`, `3 min 5 s`, `2 h` */
@@ -94,7 +94,6 @@ function follow(wait) {
 show(document);
 const growing = "[data-form=ago], body:not([data-lost]) time"; // without answers, no state is known to last
 setInterval(() => document.querySelectorAll(growing).forEach(write), 1000);
-document.addEventListener("visibilitychange", () => document.hidden || refresh());
-addEventListener("online", refresh);
+for (const event of ["visibilitychange", "online"]) addEventListener(event, () => document.hidden || refresh());
 follow(FIRST_WAIT_MS);
 refresh();
