@@ -24,6 +24,7 @@ class Shown(NamedTuple):
     """One dependency; `meaning` is None if it is connected, `last_success` until there is one.
 
     `notes` are what deserves a look although it changes no status: doubt, and a certificate that expires soon.
+    `latency` is that of the last check that succeeded.
     `changes` are the last ones, the newest first.
     """
 
@@ -54,7 +55,7 @@ def shown(record: Record, begin: int, now: int, most_changes: int) -> Shown:
         detail=_detail(record),
         meaning=MEANINGS[record.reason] if record.reason else None,
         notes=[*_doubt(record), *_certificate(record.certificate_expires_at, now)],
-        latency=_latency(record.latency_ms) if record.latency_ms is not None else "",
+        latency=next((_latency(each.latency_ms) for each in reversed(record.history) if each.status == CONNECTED), ""),
         chart=chart(record.history, known, begin, now),
         checks=_checks(record.history),
         availability=_availability(known, complete=len(record.changes) < CHANGES),
