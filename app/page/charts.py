@@ -14,7 +14,6 @@ STRIP, END = 340, 1000
 THINNEST = 4
 WINDOW_MS = 24 * 60 * 60 * 1000
 
-
 Bar = tuple[int, int]
 """Its left and right end."""
 

@@ -17,11 +17,11 @@ from app.page.times import Moment
 
 CHANGES_EACH, CHANGES_TOGETHER = 8, 32
 FULL = 6
-"""So many cards are shown in full. In a larger outage the others are brief, so that the page stays small."""
+"""At most this many cards are shown in full. In a larger outage the others are brief, so that the page stays small."""
 SENTENCES = 2
-"""So many dependencies that are down have a sentence each; of more, the titles are listed."""
+"""Up to this many dependencies that are down have a sentence each; of more, the titles are listed."""
 NAMED = 4
-"""So many dependencies are named one by one; more are counted."""
+"""Up to this many titles are listed; of more, the first ones and a count."""
 UPSTREAM_STATES = ("failed", "reconnecting", "connecting", "connected", "closed")
 
 

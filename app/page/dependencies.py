@@ -24,8 +24,7 @@ class Shown(NamedTuple):
     """One dependency; `meaning` is None if it is connected, `last_success` until there is one.
 
     `notes` are what deserves a look although it changes no status: doubt, and a certificate that expires soon.
-    `latency` is that of the last check that succeeded.
-    `changes` are the last ones, the newest first.
+    `latency` is that of the last check that succeeded. `changes` are the last ones, the newest first.
     """
 
     record: Record
