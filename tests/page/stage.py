@@ -194,8 +194,9 @@ def unhealthy(now):
     stage.advice = [
         {
             "code": "prober_gives_up",
-            "evidence": "kubelet at 10.42.0.6 gave up 3 of 995 requests for `/health/live`, the first after 1 s.",
-            "do": "raise its timeout above `PROBE_WAIT_SECONDS`, or lower that",
+            "evidence": "kubelet 10.42.0.6 (kube-probe/1.31) has abandoned 3 of its 995 requests for /health/live, the first"
+            " after 1002 ms; PROBE_WAIT_SECONDS is 0.25",
+            "do": "raise its timeout above PROBE_WAIT_SECONDS, or lower that",
         }
     ]
     stage.draining = True

@@ -83,7 +83,9 @@ class OtherPartsTest(unittest.TestCase):
         html = rendered(unhealthy(NOW))
         self.assertLess(html.index("AI service</h2>"), html.index("Advice</h2>"))
         self.assertLess(html.index("Advice</h2>"), html.index("1 connected</h2>"))
-        self.assertIn("or lower that", text(html))
+        self.assertIn(
+            "PROBE_WAIT_SECONDS is 0.25 raise its timeout above PROBE_WAIT_SECONDS, or lower that", text(html)
+        )
         self.assertNotIn("Advice", rendered(healthy(NOW)))
 
     def test_upstreams_have_their_state_and_reason(self):
