@@ -75,7 +75,7 @@ class AppearanceTest(unittest.TestCase):
         page.send("Emulation.setEmulatedMedia", media="print")
         self.assertEqual(page.evaluate(colours), ["rgb(0, 0, 0)", "rgb(255, 255, 255)"])
         page.send("Emulation.setEmulatedMedia", media="", features=[{"name": "forced-colors", "value": "active"}])
-        ink = page.evaluate("getComputedStyle(document.querySelector('path.down')).stroke")
+        ink = page.evaluate("getComputedStyle(document.querySelector('path.failed')).stroke")
         self.assertEqual(ink, page.evaluate("getComputedStyle(document.querySelector('h1')).color"))
 
     def test_the_page_is_light_or_dark_as_the_reader_prefers(self):
