@@ -24,7 +24,8 @@ class Shown(NamedTuple):
     """One dependency; `meaning` is None if it is connected, `last_success` until there is one.
 
     `notes` are what deserves a look although it changes no status: doubt, and a certificate that expires soon.
-    `latency` is that of the last check that succeeded. `changes` are the last ones, the newest first.
+    `latency` is that of the last check that succeeded. `share` is that of the time connected since the start; empty if it
+    is not known. `changes` are the last ones, the newest first.
     """
 
     record: Record
@@ -36,6 +37,7 @@ class Shown(NamedTuple):
     latency: str
     chart: Chart
     checks: str
+    share: str
     availability: str
     last_success: Moment | None
     changes: list[ListedChange]
@@ -45,6 +47,7 @@ class Shown(NamedTuple):
 def shown(record: Record, begin: int, now: int, most_changes: int) -> Shown:
     """A record at `now`, with a chart that begins at `begin` and at most so many changes."""
     known = periods(record.changes, now)
+    complete = len(record.changes) < CHANGES  # otherwise the first ones are forgotten
     changes = record.changes[1:]  # the first state is not a change
     listed = changes[: -most_changes - 1 : -1] if most_changes else ()
     return Shown(
@@ -57,7 +60,8 @@ def shown(record: Record, begin: int, now: int, most_changes: int) -> Shown:
         latency=next((_latency(each.latency_ms) for each in reversed(record.history) if each.status == CONNECTED), ""),
         chart=chart(record.history, known, begin, now),
         checks=_checks(record.history),
-        availability=_availability(known, complete=len(record.changes) < CHANGES),
+        share=_share(known) if known and complete else "",
+        availability=_availability(known, complete),
         last_success=None if record.last_success is None else Moment(record.last_success, now),
         changes=[ListedChange(Moment(each.at, now), each.status, plain_words(record, each.reason)) for each in listed],
         changes_text=_changes(len(listed), len(changes)),
@@ -118,6 +122,17 @@ def _checks(history: Sequence[CheckEntry]) -> str:
     return f"{text}, {failed} failed" if failed else text
 
 
+def _share(known: Sequence[Period]) -> str:
+    """The share of time connected. 100 % would deny an outage, and 0 % that it was connected, so neither is rounded to."""
+    length = sum(each.end - each.begin for each in known)
+    connected = sum(each.end - each.begin for each in known if each.connected)
+    if all(each.connected for each in known):
+        return "100 %"
+    if not any(each.connected for each in known):
+        return "0 %"
+    return f"{min(max(100 * connected / max(1, length), 0.1), 99.9):.1f} %"
+
+
 def _availability(known: Sequence[Period], complete: bool) -> str:
     """The share of time connected, and the outages that are over; the present one is shown with its clock.
 
@@ -125,22 +140,14 @@ def _availability(known: Sequence[Period], complete: bool) -> str:
     """
     if not known:
         return ""
-    length = known[-1].end - known[0].begin
-    scope = "since the start" if complete else f"in the last {span(length)}"
-    outages = [each for each in known if not each.connected]
-    if not outages:
-        return f"connected all the time {scope}"
-    if len(outages) == len(known):
-        return f"never connected {scope}"
-    connected = 1 - sum(each.end - each.begin for each in outages) / max(1, length)
-    # 100 % would deny the outages, 0 % that it was connected.
-    text = f"connected {min(max(100 * connected, 0.1), 99.9):.1f} % of the time {scope}"
-    over = [each for each in outages if each is not known[-1]]
+    scope = "since the start" if complete else f"in the last {span(known[-1].end - known[0].begin)}"
+    text = f"connected {_share(known)} of the time {scope}"
+    over = [each for each in known[:-1] if not each.connected]
     if not over:
         return text
     times = "once" if len(over) == 1 else f"{len(over)} times"
-    lasted = span(sum(each.end // 1000 - each.begin // 1000 for each in over) * 1000)
     before = "" if known[-1].connected else " before"
+    lasted = span(sum(each.end // 1000 - each.begin // 1000 for each in over) * 1000)
     return f"{text}, disconnected {times}{before}, for {lasted}" + (" in total" if len(over) > 1 else "")
 
 

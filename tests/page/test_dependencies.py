@@ -66,7 +66,7 @@ class WordsTest(unittest.TestCase):
     def test_before_the_first_check_nothing_is_known(self):
         pending = one()
         self.assertEqual((pending.reason, pending.detail, pending.latency), ("not checked yet", "", ""))
-        self.assertEqual((pending.checks, pending.availability), ("no check has ended yet", ""))
+        self.assertEqual((pending.checks, pending.share, pending.availability), ("no check has ended yet", "", ""))
         self.assertIsNone(pending.last_success)
 
     def test_the_last_checks_are_summed_up_in_words(self):
@@ -82,8 +82,8 @@ class WordsTest(unittest.TestCase):
 class AvailabilityTest(unittest.TestCase):
     def test_the_share_of_time_connected_is_that_since_the_start(self):
         for results, text in [
-            ([(9000, None)], "connected all the time since the start"),
-            ([(9000, Reason.TLS)], "never connected since the start"),
+            ([(9000, None)], "connected 100 % of the time since the start"),
+            ([(9000, Reason.TLS)], "connected 0 % of the time since the start"),
             ([(10_000, None), (5000, Reason.TLS)], "connected 50.0 % of the time since the start"),
             (
                 [(100_000, None), (9000, Reason.TLS), (8000, None)],
@@ -95,7 +95,9 @@ class AvailabilityTest(unittest.TestCase):
             ),
         ]:
             with self.subTest(text):
-                self.assertEqual(one(*results).availability, text)
+                dependency = one(*results)
+                self.assertEqual(dependency.availability, text)
+                self.assertIn(f"connected {dependency.share} of the time", text)
 
     def test_the_present_outage_is_not_counted_because_the_clock_beside_it_shows_it(self):
         dependency = one((10_000, None), (9000, Reason.TLS), (8000, None), (4000, Reason.TLS))
@@ -118,6 +120,7 @@ class AvailabilityTest(unittest.TestCase):
         self.assertIn(
             "connected 50.0 % of the time in the last 50 s, disconnected 24 times before", flapping.availability
         )
+        self.assertEqual(flapping.share, "")
 
 
 class ChangesTest(unittest.TestCase):

@@ -59,7 +59,7 @@ class LiveTest(unittest.TestCase):
         text = page.text()
         for words in ("Every dependency is connected.", "MongoDB", "AI service", "version 1.0.0", "of 96 places taken"):
             self.assertIn(words, text)
-        self.assertRegex(text, r"connected\s+[0-9.]+ ms\n")
+        self.assertRegex(text, r"connected\s+100 %\s+[0-9.]+ ms\n")
         self.assertEqual(page.evaluate("document.querySelectorAll('h1').length"), 1)
         self.assertEqual(page.evaluate("document.title"), "healthy · server")
         page.wait_for_event("Network.webSocketFrameReceived")

@@ -60,11 +60,11 @@ class CardTest(unittest.TestCase):
 
 
 class LineTest(unittest.TestCase):
-    def test_a_dependency_that_is_well_is_a_line_with_state_latency_and_chart(self):
+    def test_a_dependency_that_is_well_is_a_line_with_state_share_latency_and_chart(self):
         html = rendered(Stage(record("mongodb", NOW, (HOUR, None)), now=NOW))
         line = article(html, "mongodb")
         self.assertRegex(
-            text(line), r"^MongoDB connected [0-9.]+ ms since .*, for 1 h ; 60 checks, .* since the start$"
+            text(line), r"^MongoDB connected 100 % [0-9.]+ ms since .*, for 1 h ; 60 checks, .* since the start$"
         )
         self.assertEqual(line.count("<svg"), 1)
         self.assertIn("1 connected", text(html))
