@@ -72,7 +72,7 @@ def page(report: Report, facts: Mapping[str, Any], now: int) -> Page:
     return Page(
         title=f"{report.verdict}{': ' if titles else ''}{_some(titles)} · {report.identity.service}",
         identity=report.identity,
-        software=facts.get("software", {"name": "server-health", "version": ""}),
+        software=facts["software"],
         started=Moment(started, now),
         verdict=report.verdict,
         unknown=unknown,
@@ -146,7 +146,7 @@ def _upstreams(facts: Sequence[Mapping[str, Any]], now: int) -> list[Upstream]:
         Upstream(
             id=each["id"],
             state=each["state"],
-            reason=_upstream_reason(each.get("reason")),
+            reason=_upstream_reason(each["reason"]),
             since=Moment(each["since"], now),
             attempts=counted(each["attempts"], "failed attempt") if each["attempts"] else "",
         )

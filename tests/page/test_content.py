@@ -22,8 +22,15 @@ def record(name, *results, **options):
 def shown(*records, outbound=(), open=3, **facts):
     inbound = {"open": open, "cap": 96, "refused": 7}
     connections = {"outbound": outbound, "inbound": inbound}
-    facts = {"connections": connections, "draining": False, "started_at": NOW - 100_000, **facts}
-    return page(Report(Identity("server", "1.0.0"), records), facts, NOW)
+    given = {
+        "connections": connections,
+        "draining": False,
+        "started_at": NOW - 100_000,
+        "software": {"name": "server-health", "version": "1.1.0"},
+        "probers": [],
+        "advice": [],
+    }
+    return page(Report(Identity("server", "1.0.0"), records), given | facts, NOW)
 
 
 class VerdictTest(unittest.TestCase):
