@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from app.health.formats import span
 from app.page.times import Moment
 
-SHOWN, OPENED = 10, 10
+SHOWN = 10
 
 
 class Prober(NamedTuple):
@@ -21,18 +21,17 @@ class Prober(NamedTuple):
 
 
 class Probers(NamedTuple):
-    """The rows shown at once, those shown when opened, and how many more there are."""
+    """The rows that are shown, and how many more there are."""
 
     shown: list[Prober]
-    opened: list[Prober]
     more: int
 
 
 def probers(facts: Iterable[Mapping[str, Any]], now: int) -> Probers:
     """Those that give up first, then the busiest; in an order that changes little from one update to the next."""
     ordered = sorted(facts, key=lambda each: (not each["abandoned"], -each["count"], each["address"], each["route"]))
-    rows = [_prober(each, now) for each in ordered[: SHOWN + OPENED]]
-    return Probers(rows[:SHOWN], rows[SHOWN:], len(ordered) - len(rows))
+    rows = [_prober(each, now) for each in ordered[:SHOWN]]
+    return Probers(rows, len(ordered) - len(rows))
 
 
 def _prober(facts: Mapping[str, Any], now: int) -> Prober:
