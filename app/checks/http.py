@@ -1,27 +1,18 @@
 """An HTTP service is connected when it answers one GET with an accepted status."""
 
 import http.client
-import io
 import re
-import socket
 from collections.abc import Container, Mapping
-from typing import Any
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from app.checks.check import Check, CheckConfig, CheckFailed
-from app.net.connect import dial
-from app.net.cutoff import Cutoff
+from app.checks.http_session import Link, session
 from app.net.deadline import Deadline
 from app.net.reason import Cause, Reason
 from app.net.resolver import Resolver
-from app.net.tls import expires_at
 
-HEAD_BYTES = 64 * 1024
-MOST_INTERIM = 16
 BODY_BYTES = 64 * 1024
 BODY_SECONDS = 0.1
 STALLED = 0.9
@@ -53,8 +44,8 @@ class HttpCheck(Check):
         self._url = url
         self._statuses = statuses
         self._body_matches = body_matches
-        self._link = _Link(self, resolver)
-        self._session = _session(self._link, ca_bundle, headers or {})
+        self._link = Link(self, resolver)
+        self._session = session(self._link, ca_bundle, headers or {})
 
     def run(self, deadline: Deadline) -> None:
         """See Check. Without `body_matches`, the head of the answer decides."""
@@ -145,157 +136,6 @@ class HttpCheck(Check):
         """See Check."""
         self._session.close()
         self._link.cutoff.release()
-
-
-class _Link:
-    """What the connection of a check is held to: by when it must have what it reads, and how to cut it off."""
-
-    def __init__(self, check: Check, resolver: Resolver) -> None:
-        self.check = check
-        self.resolver = resolver
-        self.cutoff = Cutoff()
-        self.deadline = Deadline(0)
-
-
-class _Session(requests.Session):
-    """Follows nothing: even with allow_redirects=False, requests would read the whole body of a redirect."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        return None
-
-
-def _session(link: _Link, ca_bundle: str, headers: Mapping[str, str]) -> requests.Session:
-    session = _Session()
-    session.trust_env = False  # no proxies, no .netrc, no authorities of the environment
-    session.verify = ca_bundle  # urllib3 reads the file again for each new connection
-    session.headers.update({"User-Agent": "server-health", "Accept-Encoding": "identity", **headers})
-    adapter = _Adapter(link)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    return session
-
-
-class _Adapter(HTTPAdapter):
-    """One connection at a time, held to its link."""
-
-    def __init__(self, link: _Link) -> None:
-        self._link = link
-        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {
-            "http": _pool_class(urllib3.HTTPConnectionPool, HTTPConnection, self._link),
-            "https": _pool_class(urllib3.HTTPSConnectionPool, HTTPSConnection, self._link),
-        }
-
-
-def _pool_class(pool: Any, connection: Any, link: _Link) -> Any:
-    """`pool`, of connections that are dialled, read and cut off through `link`."""
-
-    def new_connection(self: Any) -> socket.socket:
-        sock = dial(self._dns_host, self.port, link.deadline, link.resolver)
-        link.cutoff.hold(sock)
-        return sock
-
-    def response(sock: Any, *args: Any, **kwargs: Any) -> "_Response":
-        return _Response(link, sock, *args, **kwargs)
-
-    def connect(self: Any) -> None:
-        connection.connect(self)
-        link.check.certificate_expires_at = expires_at(self.sock)
-
-    def close(self: Any) -> None:
-        connection.close(self)
-        link.cutoff.release()  # its duplicate would keep the connection open
-
-    members = {
-        "_new_conn": new_connection,
-        "connect": connect,
-        "close": close,
-        "response_class": staticmethod(response),
-    }
-    linked = type(f"Linked{connection.__name__}", (connection,), members)
-    return type(f"Linked{pool.__name__}", (pool,), {"ConnectionCls": linked})
-
-
-class _Incoming(io.RawIOBase):
-    """The bytes of a socket, by the deadline of its link: a socket's own timeout starts anew with every byte."""
-
-    def __init__(self, raw: Any, sock: socket.socket, link: _Link) -> None:
-        self._raw = raw
-        self._sock = sock
-        self._link = link
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._sock.settimeout(self._link.deadline.remaining())
-        return self._sock.recv_into(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _Lines:
-    """The lines of a head, bounded; distinguishes a peer that never answered from one that broke off."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._size = 0
-        self.last = b""
-
-    def readline(self, limit: int = -1) -> bytes:
-        begun = self._size > 0 or bool(self._stream.peek(1))
-        try:
-            self.last = self._stream.readline(limit)
-        except ConnectionError as error:
-            if begun:
-                raise http.client.HTTPException("the answer broke off") from error
-            raise
-        self._size += len(self.last)
-        if self._size > HEAD_BYTES:
-            raise http.client.HTTPException(f"the head is larger than {HEAD_BYTES} bytes")
-        return self.last
-
-    def close(self) -> None:
-        self._stream.close()
-
-
-class _Response(http.client.HTTPResponse):
-    """A response whose head is bounded and complete: the standard library accepts one that is cut short."""
-
-    def __init__(self, link: _Link, sock: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        stream: Any = self.fp
-        self.fp = io.BufferedReader(_Incoming(stream.detach(), sock, link))
-
-    def begin(self) -> None:
-        stream = self.fp
-        lines: Any = _Lines(stream)
-        self.fp = lines
-        try:
-            super().begin()
-        finally:
-            if self.fp is lines:
-                self.fp = stream
-        if lines.last == b"":
-            raise http.client.HTTPException("the head broke off")
-        # requests would parse every cookie before its policy refused it (measured: 2.4 GB for 6 MB of them).
-        for name in ("Set-Cookie", "Set-Cookie2"):
-            del self.msg[name]
-
-    def _read_status(self) -> tuple[str, int, str]:
-        """The status line, with the informational responses before it skipped (RFC 9110, 15.2)."""
-        for _ in range(MOST_INTERIM + 1):
-            version, status, reason = super()._read_status()  # type: ignore[misc]
-            if not 100 <= status < 200 or status == http.client.SWITCHING_PROTOCOLS:
-                return version, status, reason
-            while self.fp.readline().strip():
-                pass
-        raise http.client.HTTPException(f"more than {MOST_INTERIM} informational responses")
 
 
 def create(config: CheckConfig) -> Check:
