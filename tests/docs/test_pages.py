@@ -18,10 +18,10 @@ CHECKED_BY = {
     ("README.md", "For developers", "console"): "tests.test_readme.ReadmeTest.test_the_commands_for_developers_exist",
     ("docs/ai-services.md", "Hosted APIs", "json"): "tests.docs.test_ai_services.AiServicesTest.test_the_key_is_sent",
     ("docs/deployment.md", "Docker", "console"): "tests.container.test_docs",
-    ("docs/deployment.md", "Swarm", "console"): "tests.docs.test_deployment.ContainersTest",
     ("docs/deployment.md", "systemd", "console"): "tests.docs.test_deployment.SystemdTest",
     ("docs/extending.md", "Adding a check", "python"): "tests.docs.test_extending.OwnCheckTest",
     ("docs/operations.md", "First look", "console"): "tests.docs.test_operations.OperationsTest",
+    ("docs/replicas.md", "Swarm", "console"): "tests.container.test_swarm",
 }
 PREFIXES = ("docs", "tests", "app", "bin")
 
