@@ -5,8 +5,9 @@
 #               variable SERVER_HEALTH_URL, otherwise http://localhost:$PORT, otherwise port 8080
 #   -t SECONDS  the longest time for a response, 5 by default
 #   -q          print nothing
-#   --details   print the server's own table of its dependencies; STATUS_TOKEN is sent if it is set
-#   --nagios    print one line with the reasons, for Nagios and its relatives; STATUS_TOKEN is sent if it is set
+#   --details   print the server's own table of its dependencies
+#   --nagios    print one line with the reasons, for Nagios and its relatives
+# With --details and --nagios, the token in STATUS_TOKEN or in the file STATUS_TOKEN_FILE is sent, if one of them is set.
 # Exit status: 0 healthy, 1 unhealthy or unreachable, 2 wrong usage, no client, token refused, another service.
 # With --nagios: 0 OK, 1 WARNING: degraded, 2 CRITICAL: unhealthy or unreachable, 3 UNKNOWN: what is 2 without it.
 # Requires awk and a client: curl, or timeout and the wget of GNU or BusyBox. The wget of BusyBox shows only the status
@@ -105,14 +106,14 @@ END {
   exit verdict == "unhealthy"
 }'
 
-mode=health token='' seconds=5 url=${SERVER_HEALTH_URL:-http://localhost:${PORT:-8080}}
+mode=health token='' token_file='' seconds=5 url=${SERVER_HEALTH_URL:-http://localhost:${PORT:-8080}}
 case " $* " in *' --nagios '*) mode=nagios ;; esac # even if a mistake stands before it
 while getopts :u:t:qh-: option; do
   case $option${OPTARG-} in
     u*) url=$OPTARG ;;
     t*) seconds=$OPTARG ;;
     q) exec >/dev/null ;;
-    -details | -nagios) mode=$OPTARG token=${STATUS_TOKEN-} ;;
+    -details | -nagios) mode=$OPTARG token=${STATUS_TOKEN-} token_file=${STATUS_TOKEN_FILE-} ;;
     h | -help) sed -n '2,/^[^#]/s/^# //p' "$0" && exit ;;
     :*) fail "-$OPTARG requires a value" ;;
     *) fail "no option -$OPTARG; see --help" ;;
@@ -123,6 +124,10 @@ case $url in *[!!-~]*) false ;; http://[!/]* | https://[!/]*) ;; *) false ;; esa
   fail 'a URL that begins with http:// or https:// is required, in printable ASCII'
 case $seconds in *[!0-9.]* | *.*.* | *. | *.????* | ?????????*) false ;; *[1-9]*) ;; *) false ;; esac ||
   fail '-t requires a number of seconds above 0, with at most three decimals'
+if [ -n "$token_file" ]; then
+  [ -r "$token_file" ] || fail "cannot read STATUS_TOKEN_FILE, $token_file"
+  token=$(head -n 1 "$token_file" | tr -d '\r')
+fi
 case $token in *[!!-~]*) fail 'STATUS_TOKEN contains more than printable ASCII' ;; esac
 url=${url%/} base=${url%/}
 case $url in

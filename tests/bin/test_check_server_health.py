@@ -280,6 +280,23 @@ class CheckServerHealthTest(unittest.TestCase):
                 self.run_script("-u", peer.url, machine=("dash", client), STATUS_TOKEN=TOKEN)
                 self.assertNotIn("Authorization", peer.heads[1])
 
+    def test_the_token_is_read_from_a_file_too(self):
+        file = self.folder / "token"
+        for ending in ("", "\n", "\r\n"):
+            file.write_bytes(f"{TOKEN}{ending}".encode())
+            self.ask(http(UP), options="--details", STATUS_TOKEN_FILE=str(file))
+            self.assertIn(f"\r\nAuthorization: Bearer {TOKEN}\r\n", self.heads[0])
+        self.ask(http(HEALTHY), STATUS_TOKEN_FILE=str(file))
+        self.assertNotIn("Authorization", self.heads[0])
+
+    def test_a_file_of_the_token_that_cannot_be_read_is_wrong_usage(self):
+        ran = self.ask(options="--details", STATUS_TOKEN_FILE=str(self.folder / "none"))
+        self.assertEqual((ran.stdout, ran.returncode, self.heads), ("", 2, []))
+        self.assertRegex(ran.stderr, r"\A.*cannot read STATUS_TOKEN_FILE, .+none\n\Z")
+        ran = self.ask(options="--nagios", STATUS_TOKEN_FILE=str(self.folder / "none"))
+        self.assertRegex(ran.stdout, r"\AUNKNOWN: cannot read .+\n\Z")
+        self.assertEqual((ran.returncode, ran.stderr), (3, ""))
+
     def test_a_refused_token_is_unknown_to_nagios(self):
         ran = self.ask(DENIED, options="--nagios", STATUS_TOKEN="wrong")
         self.assertEqual(ran.stdout[:8], "UNKNOWN:")

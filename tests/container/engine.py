@@ -13,6 +13,11 @@ import requests
 
 ROOT = Path(__file__).parents[2]
 BUILD_SECONDS = 900  # the first build fetches packages
+HAPROXY = """
+FROM python:3.13-slim
+RUN apt-get update && apt-get install -y --no-install-recommends haproxy
+CMD ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]
+"""
 UNSET = ("MONGO_URI", "AI_SERVICE_URL", "STATUS_TOKEN", "SERVER_ADDRESS", "COMPOSE_FILE", "COMPOSE_PROJECT_NAME")
 
 
@@ -26,16 +31,15 @@ def shell(command, timeout=120, **environment):
     return _output(["bash", "-c", command], timeout, environment)
 
 
-def _output(command, timeout, environment):
+def build_haproxy(image):
+    """Build an image that stands in for Docker's own of HAProxy: the one of Debian, with the same command."""
+    _output(["docker", "build", "--quiet", "--tag", image, "-"], BUILD_SECONDS, {}, HAPROXY)
+
+
+def _output(command, timeout, environment, text=""):
     inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
     ran = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=inherited | environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
+        command, cwd=ROOT, env=inherited | environment, input=text, capture_output=True, text=True, timeout=timeout
     )
     if ran.returncode:
         raise AssertionError(f"{' '.join(command)}: {ran.stderr or ran.stdout}")

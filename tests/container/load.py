@@ -59,9 +59,12 @@ class Load:
                 try:
                     connection.request("GET", "/health", headers=headers)
                     response = connection.getresponse()
-                    body = json.loads(response.read())
+                    text = response.read()
+                    if response.getheader("Content-Type") != "application/json":
+                        raise http.client.HTTPException(f"{response.status}: {text[:80]!r}")  # the proxy's own
+                    body = json.loads(text)
                     name, last = body["service"], (time.monotonic(), response.status, body["version"])
-                except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
+                except (OSError, http.client.HTTPException) as error:
                     connection.close()
                     with self._lock:
                         self.sent += 1

@@ -1,15 +1,36 @@
-"""The console blocks about Docker in docs/deployment.md and docs/operations.md, on a real engine."""
+"""What docs/deployment.md, docs/operations.md and docs/rotation.md show about Docker and Compose, on a real engine."""
 
+import contextlib
 import re
+import tempfile
 import unittest
 import uuid
+from pathlib import Path
 
-from tests.container.engine import BUILD_SECONDS, docker, inspect, need_engine, shell
-from tests.docs.pages import PAGES
+import requests
+
+from tests.container.engine import BUILD_SECONDS, build_haproxy, docker, inspect, need_engine, shell
+from tests.docs.pages import FILES, PAGES
 from tests.peers.mongo import free_port
 from tests.peers.service import eventually
 
 SOON = 60  # the image's first health check comes after 30 s
+# Beside the page's file: a server, a MongoDB, and names that the engine does not know are not asked for outside.
+BESIDE = """
+services:
+  shop:
+    image: python:3.13-slim
+    command: [python, -m, http.server, "8000"]
+    dns: [127.0.0.1]
+    init: true
+  server-health:
+    image: {name}
+  haproxy:
+    image: {name}-haproxy
+    dns: [127.0.0.1]
+  mongo:
+    image: mongo:8
+"""
 
 
 class DockerTest(unittest.TestCase):
@@ -37,3 +58,50 @@ class DockerTest(unittest.TestCase):
         details, log = first_look
         self.assertRegex(self.run_command(f"{details} || true"), r"(?m)^mongodb +disconnected: refused")
         self.assertRegex(self.run_command(log), r"(?m)^WARN: .*mongodb disconnected: refused")
+
+
+class SidecarTest(unittest.TestCase):
+    """The Compose file of docs/rotation.md, with images that exist here."""
+
+    def setUp(self):
+        need_engine()
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.name = f"server-health-test-{uuid.uuid4().hex[:8]}"
+        self.port = free_port()
+        for name, contents in {
+            "compose-sidecar.yaml": FILES["compose-sidecar.yaml"],
+            "haproxy-sidecar.cfg": FILES["haproxy-sidecar.cfg"],
+            "beside.yaml": BESIDE.format(name=self.name),
+        }.items():
+            (self.folder / name).write_text(contents)
+        build_haproxy(f"{self.name}-haproxy")
+        self.addCleanup(docker, "image", "rm", "--force", f"{self.name}-haproxy")
+        docker("build", "--quiet", "--tag", self.name, ".", timeout=BUILD_SECONDS)
+        self.addCleanup(docker, "image", "rm", "--force", self.name)
+        self.addCleanup(self.compose, "down", "--volumes", "--timeout", "5")
+        self.compose("up", "--detach")
+
+    def compose(self, *arguments):
+        files = (f"--file={self.folder / name}" for name in ("compose-sidecar.yaml", "beside.yaml"))
+        settings = {"MONGO_URI": "mongodb://mongo", "PUBLISHED_PORT": f"127.0.0.1:{self.port}"}
+        return docker("compose", "-p", self.name, *files, *arguments, **settings)
+
+    def status(self):
+        """The status code with which the proxy answers a request for the server; None if there is no answer."""
+        with contextlib.suppress(requests.RequestException):
+            return requests.get(f"http://127.0.0.1:{self.port}/", timeout=5).status_code
+        return None
+
+    def test_the_server_leaves_rotation_while_mongodb_is_missing_and_returns(self):
+        eventually(lambda: self.status() == 200, SOON)
+        self.compose("stop", "mongo")
+        eventually(lambda: self.status() == 503, SOON)
+        self.compose("start", "mongo")
+        eventually(lambda: self.status() == 200, SOON)
+
+    def test_the_server_leaves_rotation_while_it_does_not_work_itself_and_returns(self):
+        eventually(lambda: self.status() == 200, SOON)
+        self.compose("pause", "shop")
+        eventually(lambda: self.status() == 503, SOON)
+        self.compose("unpause", "shop")
+        eventually(lambda: self.status() == 200, SOON)

@@ -6,7 +6,7 @@ import unittest
 import uuid
 from pathlib import Path
 
-from tests.container.engine import BUILD_SECONDS, docker, inspect, need_engine, shell
+from tests.container.engine import BUILD_SECONDS, build_haproxy, docker, inspect, need_engine, shell
 from tests.container.load import Load
 from tests.docs.pages import FILES, PAGES
 from tests.peers.mongo import free_port
@@ -34,11 +34,6 @@ services:
     networks: [watch]
     dns: [127.0.0.1]
     deploy: {{endpoint_mode: dnsrr}}
-"""
-HAPROXY = """
-FROM python:3.13-slim
-RUN apt-get update && apt-get install -y --no-install-recommends haproxy
-CMD ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]
 """
 
 
@@ -68,11 +63,11 @@ class SwarmTest(unittest.TestCase):
             "stack.yaml": FILES["stack.yaml"],
             "haproxy-swarm.cfg": FILES["haproxy-swarm.cfg"],
             "beside.yaml": BESIDE.format(stack=cls.stack),
-            "Dockerfile": HAPROXY,
         }.items():
             (cls.folder / name).write_text(contents)
-        for image, context in (cls.stack, "."), (f"{cls.stack}-haproxy", cls.folder):
-            docker("build", "--quiet", "--tag", image, str(context), timeout=BUILD_SECONDS)
+        docker("build", "--quiet", "--tag", cls.stack, ".", timeout=BUILD_SECONDS)
+        build_haproxy(f"{cls.stack}-haproxy")
+        for image in cls.stack, f"{cls.stack}-haproxy":
             cls.addClassCleanup(docker, "image", "rm", "--force", image)
 
     @classmethod
@@ -151,6 +146,7 @@ class SwarmTest(unittest.TestCase):
         with Load(self.port) as load:
             self.await_statuses(load, REPLICAS, 200)
             before = self.replicas()
+            self.addCleanup(self.scale_mongo, 1)
             self.scale_mongo(0)
             self.await_statuses(load, REPLICAS, 503)
             self.await_more_health_checks_than_swarm_allows_to_fail(before)

@@ -15,15 +15,13 @@ PAGE = PAGES["docs/deployment.md"]
 
 
 class ContainersTest(Folder):
-    def test_the_compose_and_swarm_files_match_the_compose_specification(self):
+    def test_the_compose_file_matches_the_compose_specification(self):
         checker = Path(sys.executable).with_name("check-jsonschema")
-        for name in ("compose.yaml", "stack.yaml"):
-            self.assert_accepted(run(checker, "--builtin-schema", "vendor.compose-spec", self.write(name)))
+        self.assert_accepted(run(checker, "--builtin-schema", "vendor.compose-spec", self.write("compose.yaml")))
 
     def test_the_docker_grace_periods_are_longer_than_shutting_down_takes(self):
-        for name in ("compose.yaml", "stack.yaml"):
-            service = yaml.safe_load(FILES[name])["services"]["server-health"]
-            self.assertGreater(int(service["stop_grace_period"].rstrip("s")), SHUTDOWN_SECONDS)
+        service = yaml.safe_load(FILES["compose.yaml"])["services"]["server-health"]
+        self.assertGreater(int(service["stop_grace_period"].rstrip("s")), SHUTDOWN_SECONDS)
         [seconds] = re.findall(r"--stop-timeout (\d+)", PAGE.section("Docker"))
         self.assertGreater(int(seconds), SHUTDOWN_SECONDS)
 
@@ -33,10 +31,6 @@ class ContainersTest(Folder):
         self.assertEqual(set(re.findall(r"\$\{([A-Z_]+)", text)), set(re.findall(r"[A-Z]+_[A-Z_]+", head)))
         environment = yaml.safe_load(text)["services"]["server"]["environment"]
         self.assertEqual(environment["STATUS_TOKEN"], "${STATUS_TOKEN:-}")
-
-    def test_swarm_probes_liveness(self):
-        service = yaml.safe_load(FILES["stack.yaml"])["services"]["server-health"]
-        self.assertEqual(service["environment"]["HEALTHCHECK_PATH"], "/health/live")
 
 
 class SystemdTest(Folder):

@@ -20,7 +20,10 @@ CHECKED_BY = {
     ("docs/deployment.md", "Docker", "console"): "tests.container.test_docs",
     ("docs/deployment.md", "systemd", "console"): "tests.docs.test_deployment.SystemdTest",
     ("docs/extending.md", "Adding a check", "python"): "tests.docs.test_extending.OwnCheckTest",
+    ("docs/kubernetes.md", "Secret", "console"): "tests.docs.test_kubernetes.ManifestsTest",
+    ("docs/kubernetes.md", "IPv6", "yaml"): "tests.docs.test_kubernetes.ManifestsTest",
     ("docs/operations.md", "First look", "console"): "tests.docs.test_operations.OperationsTest",
+    ("docs/rotation.md", "systemd", "console"): "tests.docs.test_rotation.RotationTest",
     ("docs/replicas.md", "Swarm", "console"): "tests.container.test_swarm",
 }
 PREFIXES = ("docs", "tests", "app", "bin")
