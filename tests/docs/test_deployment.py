@@ -47,13 +47,12 @@ class SystemdTest(Folder):
         [seconds] = re.findall(r"TimeoutStopSec=(\d+)", FILES["server-health.service"])
         self.assertGreater(int(seconds), SHUTDOWN_SECONDS)
 
-    def test_the_commands_are_valid_for_the_unit(self):
-        need(shutil.which("systemctl") and shutil.which("journalctl"), "systemctl, journalctl (Debian package systemd)")
-        enable, journal = PAGE.commands("systemd")
+    def test_systemctl_enables_the_unit(self):
+        need(shutil.which("systemctl"), "systemctl (Debian package systemd)")
+        enable, _ = PAGE.commands("systemd")
         units = self.folder / "etc/systemd/system"
         units.mkdir(parents=True)
         (units / "server-health.service").write_text(FILES["server-health.service"])
         # In a folder instead of the running system, where nothing can be started.
         self.assert_accepted(run(*enable.replace(" --now", f" --root={self.folder}").split()))
         self.assertTrue((units / "multi-user.target.wants/server-health.service").is_symlink())
-        self.assert_accepted(run(*journal.split(), f"--directory={self.folder}"))

@@ -18,12 +18,12 @@ CHECKED_BY = {
     ("README.md", "For developers", "console"): "tests.test_readme.ReadmeTest.test_the_commands_for_developers_exist",
     ("docs/ai-services.md", "Hosted APIs", "json"): "tests.docs.test_ai_services.AiServicesTest.test_the_key_is_sent",
     ("docs/deployment.md", "Docker", "console"): "tests.container.test_docs",
-    ("docs/deployment.md", "systemd", "console"): "tests.docs.test_deployment.SystemdTest",
+    ("docs/deployment.md", "systemd", "console"): "tests.container.test_systemd",
     ("docs/extending.md", "Adding a check", "python"): "tests.docs.test_extending.OwnCheckTest",
     ("docs/kubernetes.md", "Secret", "console"): "tests.docs.test_kubernetes.ManifestsTest",
     ("docs/kubernetes.md", "IPv6", "yaml"): "tests.docs.test_kubernetes.ManifestsTest",
     ("docs/operations.md", "First look", "console"): "tests.docs.test_operations.OperationsTest",
-    ("docs/rotation.md", "systemd", "console"): "tests.docs.test_rotation.RotationTest",
+    ("docs/rotation.md", "systemd", "console"): "tests.container.test_systemd",
     ("docs/replicas.md", "Swarm", "console"): "tests.container.test_swarm",
 }
 PREFIXES = ("docs", "tests", "app", "bin")
