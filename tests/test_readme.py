@@ -3,8 +3,10 @@
 import re
 import unittest
 
+from app.checks.kinds import KINDS
 from app.health.report import Identity, Report
 from app.net.reason import Reason
+from app.settings import Settings
 from tests.docs.pages import PAGES, ROOT
 from tests.fakes import new_record, outcome
 
@@ -27,6 +29,26 @@ class ReadmeTest(unittest.TestCase):
 
     def test_every_reason_is_listed(self):
         missing = [reason for reason in Reason if f"`{reason}`" not in PAGE.text]
+        self.assertEqual(missing, [])
+
+    def test_the_service_accepts_every_variable_of_the_table_of_what_it_can_watch(self):
+        cells = [row.split(" | ")[1] for row in PAGE.section("What it can watch").splitlines() if " | `" in row]
+        declared = [re.findall(r"`([A-Z_]+=[^`]*)`", cell.replace("\\|", "|")) for cell in cells]
+        self.assertTrue(all(declared))
+        environ = {}
+        for variables in [*declared[:-3], *declared[-2:]]:
+            environ |= dict(variable.split("=", 1) for variable in variables)
+        watched = {each.name: each for each in Settings.load(environ).dependencies}
+        self.assertEqual(watched.keys(), {"ai_service", "cache", "mail", "mongodb", "orders", "search"})
+        self.assertEqual((watched["cache"].required, watched["cache"].failures), (False, 3))
+        self.assertTrue(watched["search"].body_matches.search('{"status":"green"}'))
+        self.assertEqual(Settings.load(environ).warnings(environ), [])
+        left_out = dict(variable.split("=", 1) for variable in declared[-3])
+        self.assertEqual(left_out, {"MONGO_URI": "", "AI_SERVICE_URL": ""})
+
+    def test_every_scheme_is_in_the_table_of_what_it_can_watch(self):
+        table = PAGE.section("What it can watch")
+        missing = [kind.name for kind in KINDS.values() if f"={kind.name}://" not in table]
         self.assertEqual(missing, [])
 
     def test_the_commands_for_developers_exist(self):

@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import tempfile
 import unittest
 
 from tests.bin.checkout import DEADLINE, ROOT, environment, living
+from tests.docs.pages import PAGES
 from tests.peers.mongo import NX, free_port
 from tests.peers.service import eventually
 from tests.requirement import need
@@ -64,6 +66,10 @@ class DevTest(unittest.TestCase):
 
         eventually(healthy, DEADLINE)
 
+    def wait_for_answer(self, process):
+        eventually(lambda: process.poll() is not None or self.health(), DEADLINE)
+        self.assertIsNone(process.poll(), self.output())
+
     def assert_nothing_left(self, process):
         process.wait(DEADLINE)
         eventually(lambda: not living(process.pid))
@@ -79,6 +85,25 @@ class DevTest(unittest.TestCase):
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         self.assert_nothing_left(process)
         self.assertEqual(process.returncode, 0)
+
+    def test_the_commands_of_the_readme_watch_a_dependency_beside_the_stand_ins(self):
+        need(shutil.which("curl"), "curl")
+        start, *requests = PAGES["README.md"].commands("Start")[2:]
+        *variables, program = start.split()
+        process = self.start(ROOT / program, **dict(variable.split("=", 1) for variable in variables))
+        self.wait_for_answer(process)
+        health, table = (
+            subprocess.run(
+                ["bash", "-c", command.replace("127.0.0.1:8080", f"127.0.0.1:{self.port}")],
+                capture_output=True,
+                text=True,
+            ).stdout
+            for command in requests
+        )
+        self.assertEqual(list(json.loads(health)["dependencies"]), ["ai_service", "cache", "mongodb"])
+        self.assertRegex(table, r"(?m)^cache +(connected|disconnected: \w+) ")
+        process.terminate()
+        self.assert_nothing_left(process)
 
     def test_sigterm_ends_everything_even_if_a_stand_in_is_stopped(self):
         process = self.start()

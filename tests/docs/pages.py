@@ -66,8 +66,9 @@ class Page:
         return text
 
     def commands(self, heading):
-        """The commands of the console block under a heading, without their comments; one may go on over lines."""
-        lines = self.block(heading, "console").replace("\\\n", "").splitlines()
+        """The commands of the console blocks under a heading, without their comments; one may go on over lines."""
+        texts = [each.text for each in self.blocks if (each.heading, each.language) == (heading, "console")]
+        lines = "".join(texts).replace("\\\n", "").splitlines()
         return [re.sub(r"\s+# .*", "", line.removeprefix("$ ")) for line in lines if line.startswith("$ ")]
 
 

@@ -12,8 +12,8 @@ from tests.docs.pages import BLOCKS, DOCS, FILES, PAGES, ROOT
 # The test that runs or checks the blocks under a heading. Variables (dotenv) are checked here, and files by the test
 # that names them.
 CHECKED_BY = {
-    ("README.md", "Server Health", ""): None,  # the picture of the parts
     ("README.md", "Start", "console"): "tests.bin.test_dev",
+    ("README.md", "How it works", ""): None,  # the picture of the parts
     ("README.md", "HTTP routes", "json"): "tests.test_readme.ReadmeTest.test_the_examples_of_health_are_real_responses",
     ("README.md", "For developers", "console"): "tests.test_readme.ReadmeTest.test_the_commands_for_developers_exist",
     ("docs/ai-services.md", "Hosted APIs", "json"): "tests.docs.test_ai_services.AiServicesTest.test_the_key_is_sent",
