@@ -1,6 +1,7 @@
 """The units of docs/deployment.md and docs/rotation.md under a real systemd, in a container of its own."""
 
 import contextlib
+import shutil
 import tempfile
 import threading
 import unittest
@@ -16,12 +17,13 @@ from tests.peers.service import eventually
 
 SOON = 30
 UNITS = "/etc/systemd/system"
-# The checkout as the page describes it, on the packages of the image.
-DOCKERFILE = """
-FROM {image}
-USER root
-RUN apt-get update && apt-get install -y --no-install-recommends systemd \
- && mkdir -p /opt/server-health {units}/server-health.service.d && ln -s /opt/venv /opt/server-health/.venv
+VENV, INSTALL, SETTINGS, COPY, ENABLE, JOURNAL = PAGES["docs/deployment.md"].commands("systemd")
+DOCKERFILE = f"""
+FROM python:3.13-slim
+RUN apt-get update && apt-get install -y --no-install-recommends systemd && mkdir -p {UNITS}/server-health.service.d
+COPY requirements.txt /opt/server-health/
+RUN {VENV}
+RUN {INSTALL}
 """
 # A systemd of today manages processes by the second version of control groups, whichever the engine uses.
 START = "umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup && exec /lib/systemd/systemd"
@@ -38,25 +40,25 @@ class SystemdTest(unittest.TestCase):
     def setUpClass(cls):
         need_engine()
         cls.image = f"server-health-test-{uuid.uuid4().hex[:8]}"
-        docker("build", "--quiet", "--tag", cls.image, ".", timeout=BUILD_SECONDS)
-        cls.addClassCleanup(docker, "image", "rm", "--force", cls.image)
         with tempfile.TemporaryDirectory() as folder:
-            Path(folder, "Dockerfile").write_text(DOCKERFILE.format(image=cls.image, units=UNITS))
-            docker("build", "--quiet", "--tag", f"{cls.image}-systemd", folder, timeout=BUILD_SECONDS)
-        cls.addClassCleanup(docker, "image", "rm", "--force", f"{cls.image}-systemd")
+            Path(folder, "Dockerfile").write_text(DOCKERFILE)
+            shutil.copy(ROOT / "requirements.txt", folder)
+            docker("build", "--quiet", "--tag", cls.image, folder, timeout=BUILD_SECONDS)
+        cls.addClassCleanup(docker, "image", "rm", "--force", cls.image)
 
     def setUp(self):
         self.name = f"{self.image}-{uuid.uuid4().hex[:8]}"
         self.health, self.shop = free_port(), free_port()
         ports = [f"--publish=127.0.0.1:{self.health}:8080", f"--publish=127.0.0.1:{self.shop}:8000"]
         options = ["--detach", "--privileged", "--cgroupns=private", "--tmpfs=/run", "--tmpfs=/tmp", *ports]
-        docker("run", *options, "--name", self.name, "--entrypoint=sh", f"{self.image}-systemd", "-c", START)
+        docker("run", *options, "--name", self.name, "--entrypoint=sh", self.image, "-c", START)
         self.addCleanup(docker, "rm", "--force", "--volumes", self.name)
         eventually(self.booted, SOON)
         for path in "app", "bin":
             docker("cp", str(ROOT / path), f"{self.name}:/opt/server-health/{path}")
-        self.write(f"{UNITS}/server-health.service", FILES["server-health.service"])
-        self.write("/etc/server-health.env", "MONGO_URI=mongodb://127.0.0.1:27017\nAI_SERVICE_URL=\n")
+        self.write("/server-health.service", FILES["server-health.service"])
+        self.run_command(SETTINGS.replace("mongo.example.org", "127.0.0.1"))
+        self.run_command(COPY)
 
     def booted(self):
         with contextlib.suppress(AssertionError):
@@ -88,11 +90,11 @@ class SystemdTest(unittest.TestCase):
         self.addCleanup(docker, "rm", "--force", "--volumes", mongo)
 
     def test_the_commands_of_the_page_start_the_unit_and_show_its_warnings(self):
-        enable, journal = PAGES["docs/deployment.md"].commands("systemd")
-        self.run_command(enable)
+        self.assertEqual(self.run_command("stat --format %a:%U /etc/server-health.env"), "600:root")
+        self.run_command(ENABLE)
         self.assertEqual(self.state("server-health"), "active")
         eventually(lambda: self.status(self.health, "/health") == 503, SOON)
-        eventually(lambda: "mongodb disconnected: refused" in self.run_command(f"{journal} || true"), SOON)
+        eventually(lambda: "mongodb disconnected: refused" in self.run_command(f"{JOURNAL} || true"), SOON)
         self.run_command("systemctl stop server-health")
         self.assertEqual(self.run_command("systemctl show --value --property=Result server-health"), "success")
 
