@@ -59,6 +59,25 @@ class DockerTest(unittest.TestCase):
         self.assertRegex(self.run_command(f"{details} || true"), r"(?m)^mongodb +disconnected: refused")
         self.assertRegex(self.run_command(log), r"(?m)^WARN: .*mongodb disconnected: refused")
 
+    def test_the_compose_file_runs_the_image_without_its_dependencies(self):
+        docker("build", "--quiet", "--tag", self.name, ".", timeout=BUILD_SECONDS)
+        self.addCleanup(docker, "image", "rm", "--force", self.name)
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        port = free_port()
+        contents = FILES["compose.yaml"].replace("image: server-health", f"image: {self.name}")
+        Path(folder, "compose.yaml").write_text(contents.replace("127.0.0.1:8080:", f"127.0.0.1:{port}:"))
+        compose = f"docker compose --project-name {self.name} --project-directory {folder} --file {folder}/compose.yaml"
+        [command] = PAGES["docs/deployment.md"].commands("Compose")
+        self.addCleanup(shell, f"{compose} down --volumes", MONGO_URI="", AI_SERVICE_URL="")
+        shell(command.replace("docker compose", compose).replace("mongo.example.org", "127.0.0.1"))
+
+        def answers():
+            with contextlib.suppress(requests.RequestException):
+                return requests.get(f"http://127.0.0.1:{port}/health", timeout=5).json()
+            return None
+
+        self.assertEqual(eventually(answers, SOON)["dependencies"], {"mongodb": "disconnected"})
+
 
 class SidecarTest(unittest.TestCase):
     """The Compose file of docs/rotation.md, with images that exist here."""

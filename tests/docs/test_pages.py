@@ -18,6 +18,7 @@ CHECKED_BY = {
     ("README.md", "For developers", "console"): "tests.test_readme.ReadmeTest.test_the_commands_for_developers_exist",
     ("docs/ai-services.md", "Hosted APIs", "json"): "tests.docs.test_ai_services.AiServicesTest.test_the_key_is_sent",
     ("docs/deployment.md", "Docker", "console"): "tests.container.test_docs",
+    ("docs/deployment.md", "Compose", "console"): "tests.container.test_docs",
     ("docs/deployment.md", "systemd", "console"): "tests.container.test_systemd",
     ("docs/extending.md", "Adding a check", "python"): "tests.docs.test_extending.OwnCheckTest",
     ("docs/kubernetes.md", "Secret", "console"): "tests.docs.test_kubernetes.ManifestsTest",
