@@ -33,7 +33,7 @@ class ReadmeTest(unittest.TestCase):
 
     def test_the_service_accepts_every_variable_of_the_table_of_what_it_can_watch(self):
         cells = [row.split(" | ")[1] for row in PAGE.section("What it can watch").splitlines() if " | `" in row]
-        declared = [re.findall(r"`([A-Z_]+=[^`]*)`", cell.replace("\\|", "|")) for cell in cells]
+        declared = [re.findall(r"`([A-Z_]+=[^`]*)`", cell) for cell in cells]
         self.assertTrue(all(declared))
         environ = {}
         for variables in [*declared[:-3], *declared[-2:]]:

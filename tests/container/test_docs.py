@@ -15,7 +15,8 @@ from tests.peers.mongo import free_port
 from tests.peers.service import eventually
 
 SOON = 60  # the image's first health check comes after 30 s
-# Beside the page's file: a server, a MongoDB, and names that the engine does not know are not asked for outside.
+# Beside the page's file: a server, a MongoDB, images that exist here. A name that the engine does not know is asked of
+# nobody.
 BESIDE = """
 services:
   shop:

@@ -16,8 +16,9 @@ from tests.requirement import need
 SOON = 40  # seconds until a change must be seen; on a busy machine a replica takes some of them to start
 CONVERGE_SECONDS = 120
 REPLICAS = 3
-# Beside the page's file: images that exist here, a MongoDB, the name of each replica, and shorter times, so that the
-# test is. Names that the engine does not know are not asked for outside.
+DEPLOY, UPDATE, SCALE, LIST = PAGES["docs/replicas.md"].commands("Swarm")
+# Beside the page's file: images that exist here, a MongoDB, the name of each replica, and shorter times. A name that the
+# engine does not know is asked of nobody.
 BESIDE = """
 services:
   server-health:
@@ -48,14 +49,11 @@ class SwarmTest(unittest.TestCase):
         cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
         cls.stack = f"server-health-test-{uuid.uuid4().hex[:8]}"
         cls.port = free_port()
-        cls.deploy_command, cls.update_command, cls.scale_command, cls.list_command = PAGES[
-            "docs/replicas.md"
-        ].commands("Swarm")
         cls.build()
         docker("swarm", "init", "--advertise-addr", "127.0.0.1", "--listen-addr", "127.0.0.1")
         cls.addClassCleanup(cls.leave)
         cls.addClassCleanup(cls.remove)
-        cls.run_command(cls.deploy_command)
+        cls.run_command(DEPLOY)
 
     @classmethod
     def build(cls):
@@ -104,7 +102,7 @@ class SwarmTest(unittest.TestCase):
         return {task: self.containers(f"label=com.docker.swarm.task.id={task}") for task in tasks}
 
     def scale(self, replicas):
-        self.run_command(self.scale_command.replace("=5", f"={replicas}"))
+        self.run_command(SCALE.replace("=5", f"={replicas}"))
 
     def scale_mongo(self, replicas):
         docker("service", "scale", f"{self.stack}_mongo={replicas}", timeout=CONVERGE_SECONDS)
@@ -125,7 +123,7 @@ class SwarmTest(unittest.TestCase):
     def test_a_rolling_update_loses_no_request(self):
         with Load(self.port) as load:
             self.await_statuses(load, REPLICAS, 200)
-            self.run_command(self.update_command)
+            self.run_command(UPDATE)
             self.await_statuses(load, REPLICAS, 200)
             self.assertEqual(load.versions(), {"1.0.1"})
         self.assert_nothing_lost(load)
@@ -139,7 +137,7 @@ class SwarmTest(unittest.TestCase):
             eventually(lambda: killed not in self.replicas(), SOON)
             self.await_statuses(load, REPLICAS, 200)
             self.assertLess(before.keys(), self.replicas().keys())
-            self.assertIn("Failed", self.run_command(self.list_command))
+            self.assertIn("Failed", self.run_command(LIST))
         self.assert_nothing_lost(load)
 
     def test_a_mongodb_that_is_gone_is_reported_by_all_replicas_and_restarts_none_of_them(self):
