@@ -33,7 +33,11 @@ PREFIXES = ("docs", "tests", "app", "bin")
 class PagesTest(unittest.TestCase):
     def test_the_index_lists_every_page(self):
         linked = set(re.findall(r"\]\((\S+?\.(?:md|yaml))\)", PAGES["docs/README.md"].text))
-        pages = {path.name for path in DOCS.glob("*.md")} - {"README.md"} | {"openapi.yaml", "../README.md", "../CHANGELOG.md"}
+        pages = {path.name for path in DOCS.glob("*.md")} - {"README.md"} | {
+            "openapi.yaml",
+            "../README.md",
+            "../CHANGELOG.md",
+        }
         self.assertEqual(linked, pages)
 
     def test_the_target_of_every_link_exists(self):
