@@ -29,7 +29,7 @@ RUN {INSTALL}
 START = "umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup && exec /lib/systemd/systemd"
 SHOP = """
 [Service]
-ExecStart=/usr/bin/python3 -m http.server 8000
+ExecStart=/usr/bin/env python3 -m http.server 8000
 WorkingDirectory=/opt
 Restart=on-failure
 """
