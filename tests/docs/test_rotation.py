@@ -61,6 +61,22 @@ class RotationTest(Folder):
         drain = settings.drain_seconds + settings.shutdown_timeout_seconds + 2
         self.assertLess(drain, pod["spec"]["terminationGracePeriodSeconds"])
 
+    def test_the_table_of_times_is_computed_from_the_manifest_and_the_promises_of_the_service(self):
+        deployment, _ = yaml.safe_load_all(FILES["sidecar.yaml"])
+        [sidecar] = deployment["spec"]["template"]["spec"]["initContainers"]
+        [mongodb] = self.settings({each["name"]: each.get("value") for each in sidecar["env"]}).dependencies
+        probe = sidecar["readinessProbe"]["periodSeconds"] * sidecar["readinessProbe"]["failureThreshold"]
+        # What a fault that refuses takes beyond the age of the last result, one that hangs, and a return.
+        refused, hung, back = mongodb.max_age + 1.3, mongodb.max_age + mongodb.timeout + 0.3, mongodb.max_age + 0.5
+        self.assertEqual(mongodb.successes, 1)
+        rows = [
+            f"| refuses connections | {mongodb.failures} × {refused:g} s | {mongodb.failures * refused + probe:.1f} s |",
+            f"| hangs | {mongodb.failures} × {hung:g} s | {mongodb.failures * hung + probe:.1f} s |",
+            f"| answers again | {back:g} s | {back + probe:g} s |",
+            f"| answers again after a hang | {back + mongodb.timeout:g} s | {back + mongodb.timeout + probe:g} s |",
+        ]
+        self.assertIn("\n".join(rows), PAGE.text)
+
     def test_the_compose_file_matches_the_compose_specification(self):
         checker = Path(sys.executable).with_name("check-jsonschema")
         self.assert_accepted(
