@@ -1,0 +1,75 @@
+"""The conversation with an upstream."""
+
+from collections.abc import Iterator
+
+from app.checks.check import Check
+from app.connections.dialler import DialFailed, Dialler
+from app.connections.target import Target
+from app.doctor import advice as a
+from app.doctor.approach import Approach
+from app.doctor.examination import Attempt, Skipped, StepFailed
+from app.doctor.http import status_line
+from app.net.deadline import Deadline
+from app.net.reason import Cause, Reason
+
+KIND = "websocket"
+ANSWERS = frozenset({Reason.AUTH, Reason.REDIRECT, Reason.HTTP_STATUS})
+
+
+class UpstreamCheck(Check):
+    """Dials the upstream as the service does, and closes the connection."""
+
+    def __init__(self, name: str, dialler: Dialler, target: Target) -> None:
+        super().__init__(name)
+        self._dialler = dialler
+        self._target = target
+
+    def run(self, deadline: Deadline) -> None:
+        """See Check. The deadline is the dialler's own."""
+        self._dialler.dial(self._target).run(self.name, lambda: None)
+
+    def cause_of(self, error: BaseException) -> Cause | None:
+        """See Check."""
+        return error.cause if isinstance(error, DialFailed) else super().cause_of(error)
+
+
+class UpstreamApproach(Approach[UpstreamCheck]):
+    """A handshake, which is answered with 101, with 401 or 403, or with another status."""
+
+    plain, secure = "`ws://`", "`wss://`"
+    timeout_setting = "`DIAL_TIMEOUT_SECONDS`"
+    _refusal: DialFailed | None = None
+
+    def asks_tls(self) -> bool:
+        """See Approach."""
+        return self.scheme == "wss"
+
+    def conversation(self) -> Iterator[tuple[str, Attempt]]:
+        """See Approach."""
+        yield "speak", self._speak
+        yield "authenticate", self._authenticate
+
+    def _speak(self, deadline: Deadline) -> str:
+        try:
+            self.check.run(deadline)
+        except DialFailed as failed:
+            if failed.reason not in ANSWERS:
+                raise
+            self._refusal = failed
+            return failed.cause.detail
+        return f"WebSocket, answered {status_line(101)}"
+
+    def _authenticate(self, deadline: Deadline) -> str | Skipped:
+        refusal = self._refusal
+        if refusal is None or refusal.reason is not Reason.AUTH:
+            return "accepted" if self.has_credentials else Skipped("the URL has no user, and none was asked for")
+        known = self.has_credentials or bool(self.url.query)
+        where = "user and password to the URL"
+        advice = a.general(refusal.cause) if known else a.NO_CREDENTIALS.about(where=where)
+        raise StepFailed(refusal.cause.detail, advice)
+
+    def advice_on_check(self, error: BaseException | None, cause: Cause) -> a.Advice:
+        """See Approach."""
+        if cause.reason is Reason.HTTP_STATUS:
+            return a.NO_UPGRADE.about(status=cause.detail.removeprefix("answered "))
+        return super().advice_on_check(error, cause)
