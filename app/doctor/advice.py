@@ -88,7 +88,18 @@ MEMBER_UNREACHABLE = Advice(
 OTHER_SET = Advice(
     "The URL asks for the replica set {asked}, and the server belongs to {found}.", "Correct `replicaSet` in the URL."
 )
+SILENT = Advice(
+    "The peer accepted the connection and then said nothing: it hangs, or expects something other than {protocol}.",
+    "Restart or relieve it if it hangs; otherwise check that this is the right port, with or without TLS.",
+)
+OTHER_PROTOCOL = Advice(
+    "What answers on this port does not speak {protocol}.", "Correct the host or the port in the URL."
+)
 NO_CREDENTIALS = Advice("The peer requires credentials, and the setting has none.", "Add {where}.")
+REFUSED = Advice(
+    "The peer refuses the credentials in the setting.",
+    "Compare them with those on the peer. In the URL, user and password must be percent-encoded{hint}.",
+)
 NO_PASSWORD_EXPECTED = Advice(
     "The URL has a password, and the server does not expect one.",
     "Remove the password from the URL, or set it on the server.",
@@ -100,6 +111,10 @@ NO_SUCH_PATH = Advice(
 NO_UPGRADE = Advice(
     "The server answered the WebSocket handshake with {status} instead of 101.",
     "Check the path of the URL, and whether a proxy in between passes WebSocket upgrades on.",
+)
+OTHER_ROLE = Advice(
+    "No server of the URL has the role that `target_session_attrs` asks for.",
+    "Find out which server has that role now, or change `target_session_attrs`.",
 )
 SLOW = Advice(
     "The peer answers, but the check did not end within its timeout of {seconds} s.",

@@ -5,20 +5,21 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from app.checks.check import Check, CheckConfig, CheckFailed, perform
 from app.checks.kinds import KINDS
 from app.doctor import advice as a
-from app.doctor.certificates import Certificate, advice_on, described
 from app.doctor.examination import Attempt, Examinable, Skipped, StepFailed
+from app.doctor.handshake import Handshake, speaks_tls
 from app.doctor.reach import Server, Tried, connect_each, is_of_name_server, resolve
 from app.net.connect import connect, wrap
 from app.net.deadline import Deadline
-from app.net.reason import Cause, Reason, cause_of
+from app.net.reason import CERTIFICATE_REFUSED, NOT_TLS, Cause, Reason
 from app.net.resolver import Address
-from app.net.tls import client_context, shown_certificate
+from app.net.tls import client_context
 
 STEP_SECONDS = 5.0
 """The longest time of a step; a dependency whose own timeout is longer gets that."""
@@ -41,9 +42,10 @@ class Approach(Examinable, Generic[AnyCheck]):
     password: no address is shown then, because it may be a part of that. A subclass adds `speak` and `authenticate`.
     """
 
+    protocol = "that of the URL"
+    plain, secure = "the scheme without TLS", "the scheme with TLS"
     ca_setting = "CA_BUNDLE"
-    plain = "the URL's scheme without TLS"
-    secure = "the URL's scheme with TLS"
+    hint = ""  # where to look for a mistake in the credentials of this kind
 
     def __init__(
         self, kind: str, config: CheckConfig, check: AnyCheck, port: int, place: Place, oddity: str = ""
@@ -100,7 +102,8 @@ class Approach(Examinable, Generic[AnyCheck]):
         """The same, over TLS if the URL asks for it."""
         if not self.asks_tls():
             return self.dialled(server, deadline)
-        return wrap(self._ready_for_tls(server, deadline), self.context(), server.host, deadline)
+        context = self.context()
+        return wrap(self._ready_for_tls(server, deadline), context, server.host, deadline)
 
     def on_each(self, step: str, attempt: Callable[[Server, Deadline], str], deadline: Deadline) -> str:
         """What `attempt` finds on each server that the last step has reached. One on which it succeeds is enough.
@@ -138,17 +141,31 @@ class Approach(Examinable, Generic[AnyCheck]):
         """See Examinable."""
         cause = self.check.cause(error)
         if step == "speak" and not self.asks_tls() and cause.reason in (Reason.CLOSED, Reason.PROTOCOL):
-            if self._speaks_tls(deadline):
+            if any(speaks_tls(partial(self.dialled, server), server.host, deadline) for server in self._found):
                 return StepFailed(cause.detail, a.SPEAKS_TLS.about(secure=self.secure))
-        return StepFailed(cause.detail, self.advice(error, cause))
+        return StepFailed(cause.detail, self.advice(step, error, cause))
 
-    def advice(self, error: Exception, cause: Cause) -> a.Advice:
-        """The most precise sentences for an error that is not of one step alone."""
-        if cause.reason is not Reason.ERROR:
-            return a.general(cause)
-        if isinstance(error, CheckFailed):
-            return a.REPORTED.about(detail=cause.detail)
-        return a.UNEXPECTED.about(error=type(error).__name__)
+    def advice(self, step: str, error: BaseException | None, cause: Cause) -> a.Advice:
+        """The most precise sentences that there are for a failure."""
+        protocol = "TLS" if step == "tls" else self.protocol
+        match cause.reason:
+            case Reason.TLS if cause == NOT_TLS:
+                return a.NOT_TLS.about(plain=self.plain)
+            case Reason.TLS if cause == CERTIFICATE_REFUSED:
+                return a.CLIENT_CERTIFICATE
+            case Reason.TIMEOUT if step == "check":
+                return a.SLOW.about(seconds=f"{self.config.timeout:g}", setting=self.timeout_setting)
+            case Reason.TIMEOUT if step in ("tls", "speak"):
+                return a.SILENT.about(protocol=protocol)
+            case Reason.PROTOCOL if cause.detail.startswith("not a"):
+                return a.OTHER_PROTOCOL.about(protocol=protocol)
+            case Reason.AUTH if cause.detail.endswith(" refused"):
+                return a.REFUSED.about(hint=self.hint)
+            case Reason.AUTH | Reason.ERROR if isinstance(error, CheckFailed):
+                return a.REPORTED.about(detail=cause.detail)
+            case Reason.ERROR:
+                return a.UNEXPECTED.about(error=type(error).__name__)
+        return a.general(cause)
 
     def _resolve(self, deadline: Deadline) -> str | Skipped:
         servers = self.servers(deadline)
@@ -163,7 +180,7 @@ class Approach(Examinable, Generic[AnyCheck]):
             elif is_of_name_server(error):
                 advice = a.NAME_SERVER
             else:
-                advice = self.advice(error, self.check.cause(error))
+                advice = self.advice("name", error, self.check.cause(error))
             raise StepFailed(self._shown(tried), advice)
         return self._shown(tried)
 
@@ -176,7 +193,7 @@ class Approach(Examinable, Generic[AnyCheck]):
             refused = isinstance(error, ConnectionRefusedError)
             if refused and self._place.in_container and all(each.is_loopback for each in self._found):
                 raise StepFailed(self._shown(tried), a.LOCALHOST)
-            raise StepFailed(self._shown(tried), self.advice(error, self.check.cause(error)))
+            raise StepFailed(self._shown(tried), self.advice("connect", error, self.check.cause(error)))
         self._found = tried.reached
         return self._shown(tried)
 
@@ -200,75 +217,15 @@ class Approach(Examinable, Generic[AnyCheck]):
         return sock
 
     def _encrypted(self, server: Server, deadline: Deadline) -> str:
-        """What is shown in a handshake. Raises StepFailed, OSError."""
-        try:
-            context = self.context()
-        except OSError as error:
-            raise StepFailed("a file of certificates cannot be read", self._unreadable()) from error
-        sock = self._ready_for_tls(server, deadline)
-        try:
-            with wrap(sock, context, server.host, deadline) as encrypted:
-                version, certificate = encrypted.version(), encrypted.getpeercert()
-        except ssl.SSLCertVerificationError as error:
-            raise self._distrusted(error, server, deadline) from error
-        except ssl.SSLError as error:
-            raise self._no_tls(error) from error
-        shown = certificate or self._certificate(server, deadline)
-        verified = "" if certificate else ", not verified, as the URL asks"
-        return f"{version}, {described(shown, self._place.now)}{verified}" if shown else f"{version}{verified}"
-
-    def _certificate(self, server: Server, deadline: Deadline) -> Certificate | None:
-        """The certificate of a peer that is not trusted; None if it cannot be read."""
-        try:
-            return shown_certificate(
-                self.context(), lambda: self._ready_for_tls(server, deadline), server.host, deadline
-            )
-        except OSError:
-            return None
-
-    def _distrusted(self, error: ssl.SSLCertVerificationError, server: Server, deadline: Deadline) -> StepFailed:
-        cause = self.check.cause(error)
-        shown = self._certificate(server, deadline)
-        if not shown:
-            return StepFailed(cause.detail, a.general(cause))
-        advice = advice_on(error, shown, server.host, self.ca_setting, self._place.now)
-        return StepFailed(f"{cause.detail}: {described(shown, self._place.now)}", advice or a.general(cause))
-
-    def _no_tls(self, error: ssl.SSLError) -> StepFailed:
-        cause = cause_of(error) or Cause(Reason.TLS, "TLS handshake failed")
-        if cause.detail == "the peer does not speak TLS":
-            return StepFailed(cause.detail, a.NOT_TLS.about(plain=self.plain))
-        if "our certificate" in cause.detail:
-            return StepFailed(cause.detail, a.CLIENT_CERTIFICATE)
-        return StepFailed(cause.detail, a.general(cause))
-
-    def _unreadable(self) -> a.Advice:
-        return a.AUTHORITIES.about(setting=self.ca_setting)
-
-    def _speaks_tls(self, deadline: Deadline) -> bool:
-        """Whether a server that was not understood completes a TLS handshake."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        for server in self._found:
-            try:
-                wrap(self.dialled(server, deadline), context, server.host, deadline).close()
-            except OSError:
-                continue
-            return True
-        return False
+        connected = partial(self._ready_for_tls, server)
+        return Handshake(self.context, connected, server.host, self.ca_setting, self._place.now).found(deadline)
 
     def _check(self, deadline: Deadline) -> str:
-        """The check itself, as the service runs it."""
+        """The check itself, as the service runs it, with its own timeout."""
         outcome = perform(self.check, self.config.timeout)
         if outcome.cause is None:
             return "connected"
-        raise StepFailed(outcome.cause.detail, self.advice_on_check(outcome.error, outcome.cause))
-
-    def advice_on_check(self, error: BaseException | None, cause: Cause) -> a.Advice:
-        """The sentences for a check that failed although the steps before it went well."""
-        if cause.reason is Reason.TIMEOUT:
-            return a.SLOW.about(seconds=f"{self.config.timeout:g}", setting=self.timeout_setting)
-        return self.advice(error if isinstance(error, Exception) else CheckFailed(*cause), cause)
+        raise StepFailed(outcome.cause.detail, self.advice("check", outcome.error, outcome.cause))
 
     @property
     def timeout_setting(self) -> str:

@@ -19,8 +19,11 @@ Certificate = Mapping[str, Any]
 
 def described(certificate: Certificate, now: float) -> str:
     """Issuer, names and how long it is still valid; `now` in Unix seconds."""
-    left = _seconds(certificate, "notAfter") - now
-    validity = f"valid for {span(left)}" if left > 0 else f"expired {span(-left)} ago"
+    early, left = _seconds(certificate, "notBefore") - now, _seconds(certificate, "notAfter") - now
+    if early > 0:
+        validity = f"not valid for another {span(early)}"
+    else:
+        validity = f"valid for {span(left)}" if left > 0 else f"expired {span(-left)} ago"
     return f"issued by {issuer(certificate)} for {names(certificate)}, {validity}"
 
 

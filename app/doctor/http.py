@@ -14,6 +14,7 @@ from app.net.reason import Cause, Reason
 class HttpApproach(Approach[HttpCheck]):
     """Asks as the check does; what counts is first that there is an answer, then 401 and 403, then any other status."""
 
+    protocol = "HTTP"
     plain, secure = "`http://`", "`https://`"
     _status = 0
 
@@ -29,17 +30,19 @@ class HttpApproach(Approach[HttpCheck]):
     def _authenticate(self, deadline: Deadline) -> str | Skipped:
         sent = self.has_credentials or "authorization" in {name.lower() for name in self.config.headers}
         if self._status not in UNAUTHORIZED:
-            return "accepted" if sent else Skipped("nothing to authenticate with, and nothing asked for it")
-        where = f"user and password to the URL, or a header to `DEPENDENCY__{self.name.upper()}__HEADERS`"
-        cause = Cause(Reason.AUTH, f"answered {status_line(self._status)}")
-        known = sent or bool(self.config.headers) or bool(self.url.query)  # a key may be in any of them
-        raise StepFailed(cause.detail, a.general(cause) if known else a.NO_CREDENTIALS.about(where=where))
+            return "not refused" if sent else Skipped("nothing to authenticate with, and nothing asked for it")
+        headers = f"`DEPENDENCY__{self.name.upper()}__HEADERS`"
+        if sent or self.config.headers or self.url.query:  # a key may be in any of them
+            advice = a.REFUSED.about(hint=f"; a token belongs in {headers}")
+        else:
+            advice = a.NO_CREDENTIALS.about(where=f"`user:password@` before the host in the URL, or {headers}")
+        raise StepFailed(f"answered {status_line(self._status)}", advice)
 
-    def advice_on_check(self, error: BaseException | None, cause: Cause) -> a.Advice:
+    def advice(self, step: str, error: BaseException | None, cause: Cause) -> a.Advice:
         """See Approach."""
-        if self._status == HTTPStatus.NOT_FOUND and cause.reason is Reason.HTTP_STATUS:
+        if cause.reason is Reason.HTTP_STATUS and self._status == HTTPStatus.NOT_FOUND:
             return a.NO_SUCH_PATH
-        return super().advice_on_check(error, cause)
+        return super().advice(step, error, cause)
 
 
 def status_line(status: int) -> str:

@@ -26,6 +26,8 @@ TLS_FILES = ("tlsCAFile", "tlsCertificateKeyFile", "tlsCRLFile")
 class MongoDbApproach(Approach[MongoDbCheck]):
     """Asks each server of the URL for `hello`, then tries each member that the set advertises, as the driver will."""
 
+    protocol = "MongoDB"
+    hint = ", and `authSource` must name the database that keeps the user"
     plain, secure = "`tls=false` in the URL", "`tls=true` in the URL"
     ca_setting = "CA_BUNDLE` or `tlsCAFile"
     _options: Mapping[str, Any] = MappingProxyType({})  # of the URL and its DNS records, once they are known
@@ -75,7 +77,7 @@ class MongoDbApproach(Approach[MongoDbCheck]):
         if self._options.get("directConnection"):
             return text
         members = list(dict.fromkeys(member for answer in answers for member in answer.members))
-        return f"{text}; {self._tried(members, deadline)}" if members else text
+        return self._tried(text, members, deadline) if members else text
 
     def _require_set(self, answer: Hello) -> None:
         asked = self._options.get("replicaSet")
@@ -83,15 +85,14 @@ class MongoDbApproach(Approach[MongoDbCheck]):
             found = answer.set_name or "no set"
             raise StepFailed(_described(answer), a.OTHER_SET.about(asked=asked, found=found))
 
-    def _tried(self, members: Sequence[str], deadline: Deadline) -> str:
-        """What became of dialling each member. Raises StepFailed if one cannot be reached."""
+    def _tried(self, hello: str, members: Sequence[str], deadline: Deadline) -> str:
+        """What `hello` brought, and what became of dialling each member. Raises StepFailed if one cannot be reached."""
         servers = [_server(member) for member in members]
         names = resolve(servers, self.config.resolver, deadline)
         connections = connect_each(names.reached, deadline)
         unresolved = [server for server in servers if server in names.errors]
         unreached = [server for server in names.reached if server not in connections.reached]
-        lines = [word for server, word in zip(servers, names.words, strict=True) if server in names.errors]
-        text = "members: " + "; ".join([*lines, *connections.words])
+        text = "; ".join([hello, *names.words, *connections.words])
         local = [server for server in unreached if server.is_loopback]
         for failed, advice in (
             (unresolved, a.MEMBER_NAME),
@@ -109,15 +110,17 @@ class MongoDbApproach(Approach[MongoDbCheck]):
         if outcome.cause is None:
             return "accepted"
         if outcome.reason is Reason.AUTH:
-            raise StepFailed(outcome.cause.detail, a.general(outcome.cause))
+            raise StepFailed(outcome.cause.detail, self.advice("authenticate", outcome.error, outcome.cause))
         return Skipped(f"not known, as the check fails before: {outcome.cause.detail}")
 
 
 def _described(answer: Hello) -> str:
     if not answer.set_name:
         return answer.role
-    primary = "no primary" if not answer.primary else f"primary {answer.primary}"
-    return f"{answer.role} of the set {answer.set_name}, {primary}"
+    of_set = f"{answer.role} of the set {answer.set_name}"
+    if answer.role == "primary":
+        return of_set
+    return f"{of_set}, {f'its primary is {answer.primary}' if answer.primary else 'which has no primary'}"
 
 
 def _server(member: str) -> Server:

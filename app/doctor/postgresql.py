@@ -11,7 +11,7 @@ from app.doctor.approach import Approach
 from app.doctor.examination import Attempt, Skipped, StepFailed
 from app.doctor.reach import Server
 from app.net.deadline import Deadline
-from app.net.reason import Reason
+from app.net.reason import Cause, Reason
 from app.net.stream import Stream
 
 # It has its own number in place of a version (https://www.postgresql.org/docs/current/protocol-message-formats.html).
@@ -22,6 +22,7 @@ VERIFYING = ("verify-ca", "verify-full")
 class PostgresqlApproach(Approach[PostgresqlCheck]):
     """Asks whether the server offers TLS, which only PostgreSQL understands and no log mentions; then opens a session."""
 
+    protocol = "PostgreSQL"
     plain = "`sslmode=prefer` in the URL"
     ca_setting = "CA_BUNDLE` or `sslrootcert"
 
@@ -79,12 +80,16 @@ class PostgresqlApproach(Approach[PostgresqlCheck]):
             self.check.connect(deadline).close()
         except CheckFailed as failed:
             if failed.cause == PASSWORD_REQUIRED:
-                where = "user and password to the URL: `postgresql://user:password@host/database`"
+                where = "`user:password@` before the host in the URL"
                 raise StepFailed(PASSWORD_REQUIRED.detail, a.NO_CREDENTIALS.about(where=where)) from failed
             if failed.cause.reason is not Reason.NO_PRIMARY:
                 raise
             return "accepted, but not by a server with the role that the URL asks for"
         return "accepted, a session is open"
+
+    def advice(self, step: str, error: BaseException | None, cause: Cause) -> a.Advice:
+        """See Approach."""
+        return a.OTHER_ROLE if cause.reason is Reason.NO_PRIMARY else super().advice(step, error, cause)
 
 
 def _offers_tls(sock: socket.socket, deadline: Deadline) -> bool:

@@ -13,6 +13,7 @@ from app.net.deadline import Deadline
 class RedisApproach(Approach[RedisCheck]):
     """PING without AUTH, which shows whether it is Redis and whether it requires a password, then AUTH."""
 
+    protocol = "Redis"
     plain, secure = "`redis://`", "`rediss://`"
     _requires_password = False
 
@@ -38,7 +39,7 @@ class RedisApproach(Approach[RedisCheck]):
         if not self.has_credentials:
             if not self._requires_password:
                 return Skipped("the URL has no password, and none is required")
-            where = "the password to the URL: `redis://:password@host`"
+            where = "`:password@` before the host in the URL"
             raise StepFailed(PASSWORD_REQUIRED.detail, a.NO_CREDENTIALS.about(where=where))
         try:
             self.check.connect(deadline).close()

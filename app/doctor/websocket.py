@@ -36,6 +36,7 @@ class UpstreamCheck(Check):
 class UpstreamApproach(Approach[UpstreamCheck]):
     """A handshake, which is answered with 101, with 401 or 403, or with another status."""
 
+    protocol = "WebSocket"
     plain, secure = "`ws://`", "`wss://`"
     timeout_setting = "`DIAL_TIMEOUT_SECONDS`"
     _refusal: DialFailed | None = None
@@ -64,12 +65,13 @@ class UpstreamApproach(Approach[UpstreamCheck]):
         if refusal is None or refusal.reason is not Reason.AUTH:
             return "accepted" if self.has_credentials else Skipped("the URL has no user, and none was asked for")
         known = self.has_credentials or bool(self.url.query)
-        where = "user and password to the URL"
-        advice = a.general(refusal.cause) if known else a.NO_CREDENTIALS.about(where=where)
-        raise StepFailed(refusal.cause.detail, advice)
+        where = "`user:password@` before the host in the URL"
+        raise StepFailed(
+            refusal.cause.detail, a.REFUSED.about(hint="") if known else a.NO_CREDENTIALS.about(where=where)
+        )
 
-    def advice_on_check(self, error: BaseException | None, cause: Cause) -> a.Advice:
+    def advice(self, step: str, error: BaseException | None, cause: Cause) -> a.Advice:
         """See Approach."""
         if cause.reason is Reason.HTTP_STATUS:
             return a.NO_UPGRADE.about(status=cause.detail.removeprefix("answered "))
-        return super().advice_on_check(error, cause)
+        return super().advice(step, error, cause)

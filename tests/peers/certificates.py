@@ -37,3 +37,50 @@ def server_context(folder):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem, private)
     return context, str(pem)
+
+
+def issued(folder, names=("127.0.0.1",), days=(-30, 30), issuer="Corp CA"):
+    """An ssl context for a server whose certificate an authority has issued, and the path of that authority's PEM file.
+
+    `names` are DNS names or addresses; `days` from now are those on which it begins and ends to be valid.
+    """
+    authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    pem = Path(folder) / "authority.pem"
+    own = _certificate(issuer, issuer, authority, authority, (-365, 365), x509.BasicConstraints(True, None))
+    pem.write_bytes(own.public_bytes(serialization.Encoding.PEM))
+    shown = _certificate(names[0], issuer, key, authority, days, x509.SubjectAlternativeName([*map(_general, names)]))
+    chain = Path(folder) / "chain.pem"
+    private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    chain.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, *private) + shown.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain)
+    return context, str(pem)
+
+
+def _certificate(subject, issuer, key, signer, days, extension):
+    now = datetime.datetime.now(datetime.UTC)
+    begin, end = (now + datetime.timedelta(days=day, minutes=1 if day > 0 else -1) for day in days)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_common_name(subject))
+        .issuer_name(_common_name(issuer))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(end)
+        .add_extension(extension, isinstance(extension, x509.BasicConstraints))
+        .sign(signer, hashes.SHA256())
+    )
+
+
+def _common_name(text):
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _general(name):
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
