@@ -59,7 +59,8 @@ def main() -> None:
         print(f"WARN: {line}", file=sys.stderr)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not have every character
-    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    coloured = sys.stdout.isatty() and not plain
     output = Output(Redactor(settings.secrets()), coloured=coloured)
     if arguments.json:
         print(output.json(diagnoses[: len(first)], diagnoses[len(first) :]))

@@ -92,7 +92,8 @@ class MongoDbApproach(Approach[MongoDbCheck]):
         connections = connect_each(names.reached, deadline)
         unresolved = [server for server in servers if server in names.errors]
         unreached = [server for server in names.reached if server not in connections.reached]
-        text = "; ".join([hello, *names.words, *connections.words])
+        lines = [word for server, word in zip(servers, names.words, strict=True) if server.address is None]
+        text = "; ".join([hello, *lines, *connections.words])
         local = [server for server in unreached if server.is_loopback]
         for failed, advice in (
             (unresolved, a.MEMBER_NAME),

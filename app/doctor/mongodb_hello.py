@@ -57,20 +57,21 @@ def _command(stream: Stream, name: str, deadline: Deadline) -> dict[str, Any]:
 def _read(answer: dict[str, Any]) -> Hello:
     """Raises CheckFailed for an answer of the wrong types, or of too many members."""
     lists = [answer.get(name, []) for name in ("hosts", "passives", "arbiters")]
-    words = [answer.get(name, "") for name in ("setName", "primary")]
+    set_name, primary = answer.get("setName", ""), answer.get("primary", "")
     if not all(isinstance(each, list) for each in lists):
         raise CheckFailed(*NOT_MONGODB)
-    members = tuple(dict.fromkeys(member for each in lists for member in each))
-    if not all(isinstance(each, str) for each in (*members, *words)):
+    named = [member for each in lists for member in each]
+    if not all(isinstance(each, str) for each in (*named, set_name, primary)):
         raise CheckFailed(*NOT_MONGODB)
+    members = tuple(dict.fromkeys(named))
     if len(members) > MOST_SERVERS:
         raise CheckFailed(Reason.PROTOCOL, f"more than {MOST_SERVERS} servers")
     if answer.get("msg") == "isdbgrid":
         role = "mongos"
     elif answer.get("isWritablePrimary", answer.get("ismaster")):
-        role = "primary" if words[0] else "standalone server"
+        role = "primary" if set_name else "standalone server"
     elif answer.get("arbiterOnly"):
         role = "arbiter"
     else:
         role = "secondary" if answer.get("secondary") else "neither primary nor secondary"
-    return Hello(role, words[0], words[1], members)
+    return Hello(role, set_name, primary, members)

@@ -21,13 +21,16 @@ class Server(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
-    def is_loopback(self) -> bool:
-        if self.host == "localhost":
-            return True
+    def address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+        """The host, if it is an address and not a name."""
         try:
-            return ipaddress.ip_address(self.host).is_loopback
+            return ipaddress.ip_address(self.host)
         except ValueError:
-            return False
+            return None
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.host == "localhost" or (self.address is not None and self.address.is_loopback)
 
 
 class Tried(NamedTuple):
@@ -55,9 +58,11 @@ def resolve(servers: Sequence[Server], resolver: Resolver, deadline: Deadline) -
             tried.words.append(f"{server.host}: {words_for(error)}")
             continue
         tried.reached[server] = addresses
-        digits = list(dict.fromkeys(str(address[4][0]) for address in addresses))
-        alone = digits == [server.host]
-        tried.words.append(f"{server.host} is an address" if alone else f"{server.host} -> {', '.join(digits)}")
+        if server.address is None:
+            digits = dict.fromkeys(str(address[4][0]) for address in addresses)
+            tried.words.append(f"{server.host} -> {', '.join(digits)}")
+        else:
+            tried.words.append(f"{server.host} is an address")
     return tried
 
 

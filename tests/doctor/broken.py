@@ -18,7 +18,7 @@ from tests.peers.postgresql import postgresql
 from tests.peers.redis import redis_server
 from tests.peers.tcp_server import ScriptedServer, reserve_port
 
-SOON = {"limit": 0.5, "timeout": 0.5}  # for a peer that says nothing
+SOON = {"limit": 1.0, "timeout": 1.0}  # for a peer that says nothing
 DAYS = {"expired": (-30, -3), "early": (3, 30)}
 NO_NAME = "db.internal"
 
@@ -185,7 +185,7 @@ def redis(folder):
     with answering(b"-LOADING Redis is loading the dataset in memory\r\n") as port:
         advice = a.REPORTED.about(detail="loading its data")
         yield Case("speak", "still loading", f"redis://127.0.0.1:{port}", {}, advice)
-    with redis_server("--requirepass", "hunter2", *"--user mute on >hunter2 -@all +auth".split()) as port:
+    with redis_server("--requirepass", "hunter2", *["--user", "mute", "on", ">hunter2", "-@all", "+auth"]) as port:
         where = "`:password@` before the host in the URL"
         url = f"redis://127.0.0.1:{port}"
         yield Case("authenticate", "no password sent", url, {}, a.NO_CREDENTIALS.about(where=where))
