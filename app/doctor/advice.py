@@ -34,7 +34,7 @@ LOCALHOST = Advice(
 EXPIRED = Advice("The certificate expired {time} ago.", "Renew it on the peer, and have the peer load the new one.")
 ISSUER_EXPIRED = Advice(
     "The certificate itself has not expired, but one in the chain up to its authority has.",
-    "Renew the chain that the peer sends, or the authority in `{setting}`.",
+    "Renew the chain that the peer sends, or the authority in {setting}.",
 )
 NOT_YET_VALID = Advice(
     "The certificate is not valid for another {time}.",
@@ -46,15 +46,15 @@ OTHER_NAME = Advice(
 )
 UNKNOWN_AUTHORITY = Advice(
     "The certificate was issued by {issuer}, an authority that is not trusted here.",
-    "Set `{setting}` to a PEM file with the certificate of {issuer}.",
+    "Set {setting} to a PEM file with the certificate of {issuer}.",
 )
 SELF_SIGNED = Advice(
     "The certificate is self-signed by {issuer} and not trusted here.",
-    "Set `{setting}` to a PEM file with this certificate.",
+    "Set {setting} to a PEM file with this certificate.",
 )
-AUTHORITIES = Advice(
-    "The PEM file of the authorities cannot be read.",
-    "Correct the path in `{setting}`, or the permissions of the file.",
+UNREADABLE = Advice(
+    "A file of certificates that the settings name cannot be read.",
+    "Correct the path in {setting}, or the permissions of the file.",
 )
 CLIENT_CERTIFICATE = Advice(
     "The peer requires a certificate from its clients, or refuses the one that it got.",

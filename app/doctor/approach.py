@@ -9,27 +9,29 @@ from functools import partial
 from typing import Generic, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from app.checks.check import Check, CheckConfig, CheckFailed, perform
+from app.checks.check import Check, CheckConfig, perform
 from app.checks.kinds import KINDS
 from app.doctor import advice as a
 from app.doctor.examination import Attempt, Examinable, Skipped, StepFailed
-from app.doctor.handshake import Handshake, speaks_tls
-from app.doctor.reach import Server, Tried, connect_each, is_of_name_server, resolve
+from app.doctor.handshake import Handshake, refuses_us, speaks_tls
+from app.doctor.judgement import Words, judged
+from app.doctor.reach import Server, Tried, connect_each, resolve
 from app.net.connect import connect, wrap
 from app.net.deadline import Deadline
-from app.net.reason import CERTIFICATE_REFUSED, NOT_TLS, Cause, Reason
+from app.net.reason import CERTIFICATE_REFUSED, Cause, Reason
 from app.net.resolver import Address
 from app.net.tls import client_context
 
 STEP_SECONDS = 5.0
 """The longest time of a step; a dependency whose own timeout is longer gets that."""
+NO_ADDRESS = "a Unix socket has no address: it is connected to when it is asked"
 
 AnyCheck = TypeVar("AnyCheck", bound=Check)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the doctor runs: whether in a container, and the time in Unix seconds."""
+    """Where and when the doctor runs: whether in a container, and the time in Unix seconds."""
 
     in_container: bool
     now: float
@@ -39,13 +41,11 @@ class Approach(Examinable, Generic[AnyCheck]):
     """The steps of a kind that has none of its own: name, connect, tls where the URL asks for it, and check.
 
     `port` is the default one of the URL. `oddity` is what makes the URL ambiguous, such as an unescaped character in a
-    password: no address is shown then, because it may be a part of that. A subclass adds `speak` and `authenticate`.
+    password: no address is shown then, because it may be a part of that. A subclass adds `speak` and `authenticate`,
+    and the words for its kind.
     """
 
-    protocol = "that of the URL"
-    plain, secure = "the scheme without TLS", "the scheme with TLS"
-    ca_setting = "CA_BUNDLE"
-    hint = ""  # where to look for a mistake in the credentials of this kind
+    words = Words("the protocol of the URL", "the scheme without TLS", "the scheme with TLS")
 
     def __init__(
         self, kind: str, config: CheckConfig, check: AnyCheck, port: int, place: Place, oddity: str = ""
@@ -59,25 +59,9 @@ class Approach(Examinable, Generic[AnyCheck]):
         self._port = port
         self._place = place
         self._oddity = oddity
-        self._found: dict[Server, list[Address]] = {}
+        self._reached: dict[Server, list[Address]] = {}  # by the last step; nothing for Unix sockets
 
-    def steps(self) -> Iterator[tuple[str, Attempt]]:
-        """See Examinable."""
-        yield "name", self._resolve
-        yield "connect", self._connect
-        if self.asks_tls():
-            yield "tls", self._encrypt
-        yield from self.conversation()
-        yield "check", self._check
-
-    def conversation(self) -> Iterator[tuple[str, Attempt]]:
-        """The steps `speak` and `authenticate` of a kind that has them."""
-        return iter(())
-
-    @property
-    def url(self) -> SplitResult:
-        """The URL of a kind that names a single host in it."""
-        return urlsplit(self.config.url)
+    # What a kind may have of its own
 
     def servers(self, deadline: Deadline) -> Sequence[Server]:
         """The servers that the URL names; empty if they are Unix sockets, which have neither name nor address."""
@@ -94,9 +78,72 @@ class Approach(Examinable, Generic[AnyCheck]):
     def before_tls(self, sock: socket.socket, deadline: Deadline) -> None:
         """What the protocol says before TLS begins. Raises StepFailed, OSError."""
 
+    def conversation(self) -> Iterator[tuple[str, Attempt]]:
+        """The steps `speak` and `authenticate`."""
+        return iter(())
+
+    @property
+    def ca_setting(self) -> str:
+        return "`CA_BUNDLE`"
+
+    @property
+    def timeout_setting(self) -> str:
+        return f"`DEPENDENCY__{self.name.upper()}__TIMEOUT_SECONDS`"
+
+    def advice(self, step: str, error: BaseException | None, cause: Cause) -> a.Advice:
+        """The most precise sentences that there are for a failure."""
+        match cause.reason:
+            case _ if step == "name" and self._oddity:
+                return a.UNESCAPED.about(oddity=self._oddity)
+            case Reason.REFUSED if self._place.in_container and all(each.is_loopback for each in self._reached):
+                return a.LOCALHOST
+            case Reason.TIMEOUT if step == "check":
+                return a.SLOW.about(seconds=f"{self.config.timeout:g}", setting=self.timeout_setting)
+        return judged(step, error, cause, self.words)
+
+    # What every kind shares
+
+    def steps(self) -> Iterator[tuple[str, Attempt]]:
+        """See Examinable."""
+        yield "name", self._resolve
+        yield "connect", self._connect
+        if self.asks_tls():
+            yield "tls", self._encrypt
+        yield from self.conversation()
+        yield "check", self._check
+
+    def explained(self, step: str, error: Exception, deadline: Deadline) -> StepFailed:
+        """See Examinable."""
+        cause = self.check.cause(error)
+        if step == "speak" and cause.reason in (Reason.CLOSED, Reason.PROTOCOL):
+            for server in self._reached:
+                if not self.asks_tls():
+                    if speaks_tls(partial(self.dialled, server), server.host, deadline):
+                        return StepFailed(cause.detail, a.SPEAKS_TLS.about(secure=self.words.secure))
+                elif refuses_us(partial(self.opened, server), deadline):
+                    return StepFailed(CERTIFICATE_REFUSED.detail, a.CLIENT_CERTIFICATE)
+        return StepFailed(cause.detail, self.advice(step, error, cause))
+
+    def close(self) -> None:
+        """See Examinable."""
+        self.check.close()
+
+    @property
+    def url(self) -> SplitResult:
+        """The URL of a kind that names a single host in it."""
+        return urlsplit(self.config.url)
+
+    @property
+    def has_credentials(self) -> bool:
+        return "@" in re.split("[/?#]", self.config.url.partition("://")[2], maxsplit=1)[0]
+
+    @property
+    def on_unix_sockets(self) -> bool:
+        return not self._reached
+
     def dialled(self, server: Server, deadline: Deadline) -> socket.socket:
         """A connection to a server that the last step has reached. Raises OSError."""
-        return connect(self._found[server], deadline)
+        return connect(self._reached[server], deadline)
 
     def opened(self, server: Server, deadline: Deadline) -> socket.socket:
         """The same, over TLS if the URL asks for it."""
@@ -110,102 +157,52 @@ class Approach(Examinable, Generic[AnyCheck]):
 
         The others are given up for the next steps. Raises StepFailed if none is left.
         """
-        servers = list(self._found)
+        servers = list(self._reached)
         words: list[str] = []
-        failures: list[StepFailed] = []
+        failures: dict[Server, StepFailed] = {}
         for position, server in enumerate(servers):
-            label = f"{server} " if len(servers) > 1 and not self._oddity else ""
             share = deadline.share(len(servers) - position)
             try:
                 found = attempt(server, share)
             except Exception as error:
-                failures.append(error if isinstance(error, StepFailed) else self.explained(step, error, share))
-                words.append(label + failures[-1].text)
-            else:
-                words.append(label + found)
-                continue
-            del self._found[server]
-        if not self._found:
-            raise StepFailed("; ".join(words), failures[0].advice)
-        return "; ".join(words)
+                failures[server] = error if isinstance(error, StepFailed) else self.explained(step, error, share)
+                found = failures[server].text
+            words.append(f"{server} {found}" if len(servers) > 1 and not self._oddity else found)
+        text = "; ".join(words)
+        if len(failures) == len(servers):
+            raise StepFailed(text, failures[servers[0]].advice)
+        for server in failures:
+            del self._reached[server]
+        return text
 
-    @property
-    def on_unix_sockets(self) -> bool:
-        return not self._found
-
-    def close(self) -> None:
-        """See Examinable."""
-        self.check.close()
-
-    def explained(self, step: str, error: Exception, deadline: Deadline) -> StepFailed:
-        """See Examinable."""
-        cause = self.check.cause(error)
-        if step == "speak" and not self.asks_tls() and cause.reason in (Reason.CLOSED, Reason.PROTOCOL):
-            if any(speaks_tls(partial(self.dialled, server), server.host, deadline) for server in self._found):
-                return StepFailed(cause.detail, a.SPEAKS_TLS.about(secure=self.secure))
-        return StepFailed(cause.detail, self.advice(step, error, cause))
-
-    def advice(self, step: str, error: BaseException | None, cause: Cause) -> a.Advice:
-        """The most precise sentences that there are for a failure."""
-        protocol = "TLS" if step == "tls" else self.protocol
-        match cause.reason:
-            case Reason.TLS if cause == NOT_TLS:
-                return a.NOT_TLS.about(plain=self.plain)
-            case Reason.TLS if cause == CERTIFICATE_REFUSED:
-                return a.CLIENT_CERTIFICATE
-            case Reason.TIMEOUT if step == "check":
-                return a.SLOW.about(seconds=f"{self.config.timeout:g}", setting=self.timeout_setting)
-            case Reason.TIMEOUT if step in ("tls", "speak"):
-                return a.SILENT.about(protocol=protocol)
-            case Reason.PROTOCOL if cause.detail.startswith("not a"):
-                return a.OTHER_PROTOCOL.about(protocol=protocol)
-            case Reason.AUTH if cause.detail.endswith(" refused"):
-                return a.REFUSED.about(hint=self.hint)
-            case Reason.AUTH | Reason.ERROR if isinstance(error, CheckFailed):
-                return a.REPORTED.about(detail=cause.detail)
-            case Reason.ERROR:
-                return a.UNEXPECTED.about(error=type(error).__name__)
-        return a.general(cause)
+    # The steps
 
     def _resolve(self, deadline: Deadline) -> str | Skipped:
         servers = self.servers(deadline)
-        if not servers:
-            return Skipped("a Unix socket has no name")
-        tried = resolve(servers, self.config.resolver, deadline)
-        self._found = tried.reached
-        if not tried.reached:
-            error = next(iter(tried.errors.values()))
-            if self._oddity:
-                advice = a.UNESCAPED.about(oddity=self._oddity)
-            elif is_of_name_server(error):
-                advice = a.NAME_SERVER
-            else:
-                advice = self.advice("name", error, self.check.cause(error))
-            raise StepFailed(self._shown(tried), advice)
-        return self._shown(tried)
+        return self._kept("name", resolve(servers, self.config.resolver, deadline)) if servers else Skipped(NO_ADDRESS)
 
     def _connect(self, deadline: Deadline) -> str | Skipped:
-        if self.on_unix_sockets:
-            return Skipped("a Unix socket is connected to when it is spoken to")
-        tried = connect_each(self._found, deadline)
+        return (
+            Skipped(NO_ADDRESS)
+            if self.on_unix_sockets
+            else self._kept("connect", connect_each(self._reached, deadline))
+        )
+
+    def _kept(self, step: str, tried: Tried) -> str:
+        """What was found; the servers that were reached are kept. Raises StepFailed if there is none."""
+        text = "not shown, because a part of the password may be in it" if self._oddity else tried.text
         if not tried.reached:
             error = next(iter(tried.errors.values()))
-            refused = isinstance(error, ConnectionRefusedError)
-            if refused and self._place.in_container and all(each.is_loopback for each in self._found):
-                raise StepFailed(self._shown(tried), a.LOCALHOST)
-            raise StepFailed(self._shown(tried), self.advice("connect", error, self.check.cause(error)))
-        self._found = tried.reached
-        return self._shown(tried)
-
-    def _shown(self, tried: Tried) -> str:
-        if not self._oddity:
-            return tried.text
-        return "addresses are not shown, because a part of the password may be in them"
+            raise StepFailed(text, self.advice(step, error, self.check.cause(error)))
+        self._reached = tried.reached
+        return text
 
     def _encrypt(self, deadline: Deadline) -> str | Skipped:
-        if self.on_unix_sockets:
-            return Skipped("not over a Unix socket")
-        return self.on_each("tls", self._encrypted, deadline)
+        return Skipped(NO_ADDRESS) if self.on_unix_sockets else self.on_each("tls", self._encrypted, deadline)
+
+    def _encrypted(self, server: Server, deadline: Deadline) -> str:
+        connected = partial(self._ready_for_tls, server)
+        return Handshake(self.context, connected, server.host, self.ca_setting, self._place.now).found(deadline)
 
     def _ready_for_tls(self, server: Server, deadline: Deadline) -> socket.socket:
         sock = self.dialled(server, deadline)
@@ -216,21 +213,9 @@ class Approach(Examinable, Generic[AnyCheck]):
             raise
         return sock
 
-    def _encrypted(self, server: Server, deadline: Deadline) -> str:
-        connected = partial(self._ready_for_tls, server)
-        return Handshake(self.context, connected, server.host, self.ca_setting, self._place.now).found(deadline)
-
     def _check(self, deadline: Deadline) -> str:
         """The check itself, as the service runs it, with its own timeout."""
         outcome = perform(self.check, self.config.timeout)
         if outcome.cause is None:
             return "connected"
         raise StepFailed(outcome.cause.detail, self.advice("check", outcome.error, outcome.cause))
-
-    @property
-    def timeout_setting(self) -> str:
-        return f"`DEPENDENCY__{self.name.upper()}__TIMEOUT_SECONDS`"
-
-    @property
-    def has_credentials(self) -> bool:
-        return "@" in re.split("[/?#]", self.config.url.partition("://")[2], maxsplit=1)[0]

@@ -10,10 +10,10 @@ from app.doctor.certificates import Certificate, advice_on, described
 from app.doctor.examination import StepFailed
 from app.net.connect import wrap
 from app.net.deadline import Deadline
-from app.net.reason import Cause, Reason, cause_of
+from app.net.reason import CERTIFICATE_REFUSED, Cause, Reason, cause_of
 from app.net.tls import shown_certificate
 
-SECOND_LOOK_SECONDS = 2.0
+SECOND_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Handshake:
             context = self.context()
         except OSError as error:
             text = "a file of certificates cannot be read"
-            raise StepFailed(text, a.AUTHORITIES.about(setting=self.ca_setting)) from error
+            raise StepFailed(text, a.UNREADABLE.about(setting=self.ca_setting)) from error
         try:
             with wrap(self.connected(deadline), context, self.host, deadline) as sock:
                 version, certificate = sock.version(), sock.getpeercert()
@@ -60,6 +60,22 @@ class Handshake:
             return StepFailed(cause.detail, a.general(cause))
         advice = advice_on(error, shown, self.host, self.ca_setting, self.now)
         return StepFailed(f"{cause.detail}: {described(shown, self.now)}", advice or a.general(cause))
+
+
+def refuses_us(opened: Callable[[Deadline], socket], deadline: Deadline) -> bool:
+    """Whether a peer that completes a TLS handshake then refuses our certificate, or its absence.
+
+    In TLS 1.3 it decides after our side of the handshake, and what we send may end the connection before the alert is
+    read. So this only listens.
+    """
+    try:
+        deadline = deadline.within(SECOND_LOOK_SECONDS)
+        with opened(deadline) as sock:
+            sock.settimeout(deadline.remaining())
+            sock.recv(1)
+    except OSError as error:
+        return cause_of(error) == CERTIFICATE_REFUSED
+    return False
 
 
 def speaks_tls(connected: Callable[[Deadline], socket], host: str, deadline: Deadline) -> bool:

@@ -7,6 +7,7 @@ from app.checks.http import UNAUTHORIZED, HttpCheck
 from app.doctor import advice as a
 from app.doctor.approach import Approach
 from app.doctor.examination import Attempt, Skipped, StepFailed
+from app.doctor.judgement import Words
 from app.net.deadline import Deadline
 from app.net.reason import Cause, Reason
 
@@ -14,8 +15,7 @@ from app.net.reason import Cause, Reason
 class HttpApproach(Approach[HttpCheck]):
     """Asks as the check does; what counts is first that there is an answer, then 401 and 403, then any other status."""
 
-    protocol = "HTTP"
-    plain, secure = "`http://`", "`https://`"
+    words = Words("HTTP", "`http://`", "`https://`")
     _status = 0
 
     def conversation(self) -> Iterator[tuple[str, Attempt]]:

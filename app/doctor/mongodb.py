@@ -12,6 +12,7 @@ from app.checks.mongodb_client import parsed
 from app.doctor import advice as a
 from app.doctor.approach import Approach
 from app.doctor.examination import Attempt, Skipped, StepFailed
+from app.doctor.judgement import Words
 from app.doctor.mongodb_hello import Hello, hello
 from app.doctor.reach import Server, connect_each, resolve
 from app.net.deadline import Deadline
@@ -20,16 +21,14 @@ from app.net.stream import Stream
 from app.net.tls import client_context
 
 DEFAULT_PORT = 27017
+AUTH_SOURCE = ", and `authSource` must name the database that keeps the user"
 TLS_FILES = ("tlsCAFile", "tlsCertificateKeyFile", "tlsCRLFile")
 
 
 class MongoDbApproach(Approach[MongoDbCheck]):
     """Asks each server of the URL for `hello`, then tries each member that the set advertises, as the driver will."""
 
-    protocol = "MongoDB"
-    hint = ", and `authSource` must name the database that keeps the user"
-    plain, secure = "`tls=false` in the URL", "`tls=true` in the URL"
-    ca_setting = "CA_BUNDLE` or `tlsCAFile"
+    words = Words("MongoDB", "`tls=false` in the URL", "`tls=true` in the URL", AUTH_SOURCE)
     _options: Mapping[str, Any] = MappingProxyType({})  # of the URL and its DNS records, once they are known
 
     def conversation(self) -> Iterator[tuple[str, Attempt]]:
@@ -46,6 +45,10 @@ class MongoDbApproach(Approach[MongoDbCheck]):
         """See Approach."""
         implied = self.scheme == "mongodb+srv" or any(name in self._options for name in TLS_FILES)
         return bool(self._options.get("tls", implied))
+
+    @property
+    def ca_setting(self) -> str:
+        return "`tlsCAFile` in the URL" if "tlsCAFile" in self._options else super().ca_setting
 
     def context(self) -> ssl.SSLContext:
         """See Approach: a context that verifies as the driver does."""

@@ -9,6 +9,7 @@ from app.checks.postgresql import NOT_POSTGRESQL, PASSWORD_REQUIRED, PostgresqlC
 from app.doctor import advice as a
 from app.doctor.approach import Approach
 from app.doctor.examination import Attempt, Skipped, StepFailed
+from app.doctor.judgement import Words
 from app.doctor.reach import Server
 from app.net.deadline import Deadline
 from app.net.reason import Cause, Reason
@@ -22,9 +23,7 @@ VERIFYING = ("verify-ca", "verify-full")
 class PostgresqlApproach(Approach[PostgresqlCheck]):
     """Asks whether the server offers TLS, which only PostgreSQL understands and no log mentions; then opens a session."""
 
-    protocol = "PostgreSQL"
-    plain = "`sslmode=prefer` in the URL"
-    ca_setting = "CA_BUNDLE` or `sslrootcert"
+    words = Words("PostgreSQL", "`sslmode=prefer` in the URL", "`sslmode=require` in the URL")
 
     def conversation(self) -> Iterator[tuple[str, Attempt]]:
         """See Approach."""
@@ -42,6 +41,11 @@ class PostgresqlApproach(Approach[PostgresqlCheck]):
     @property
     def _mode(self) -> str:
         return self.check.parameters.get("sslmode", "prefer")
+
+    @property
+    def ca_setting(self) -> str:
+        own = self.check.parameters.get("sslrootcert", self.config.ca_bundle) != self.config.ca_bundle
+        return "`sslrootcert` in the URL" if own else super().ca_setting
 
     def context(self) -> ssl.SSLContext:
         """See Approach: a context that verifies as libpq does."""
@@ -62,7 +66,7 @@ class PostgresqlApproach(Approach[PostgresqlCheck]):
     def before_tls(self, sock: socket.socket, deadline: Deadline) -> None:
         """See Approach."""
         if not _offers_tls(sock, deadline):
-            raise StepFailed("the server does not offer TLS", a.NOT_TLS.about(plain=self.plain))
+            raise StepFailed("the server does not offer TLS", a.NOT_TLS.about(plain=self.words.plain))
 
     def _speak(self, deadline: Deadline) -> str | Skipped:
         if self.on_unix_sockets:

@@ -1,7 +1,6 @@
 """The first two steps: names to addresses, and a connection to each address."""
 
 import ipaddress
-import socket
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -89,8 +88,3 @@ def words_for(error: BaseException) -> str:
         return "no answer in time"
     cause = cause_of(error)
     return cause.detail if cause is not None else type(error).__name__
-
-
-def is_of_name_server(error: BaseException) -> bool:
-    """Whether a look-up failed because nobody answered it."""
-    return isinstance(error, TimeoutError) or getattr(error, "errno", None) == socket.EAI_AGAIN

@@ -7,14 +7,14 @@ from app.checks.redis import NOT_EXPECTED, PASSWORD_REQUIRED, RedisCheck, comman
 from app.doctor import advice as a
 from app.doctor.approach import Approach
 from app.doctor.examination import Attempt, Skipped, StepFailed
+from app.doctor.judgement import Words
 from app.net.deadline import Deadline
 
 
 class RedisApproach(Approach[RedisCheck]):
     """PING without AUTH, which shows whether it is Redis and whether it requires a password, then AUTH."""
 
-    protocol = "Redis"
-    plain, secure = "`redis://`", "`rediss://`"
+    words = Words("Redis", "`redis://`", "`rediss://`")
     _requires_password = False
 
     def conversation(self) -> Iterator[tuple[str, Attempt]]:

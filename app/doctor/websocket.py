@@ -9,6 +9,7 @@ from app.doctor import advice as a
 from app.doctor.approach import Approach
 from app.doctor.examination import Attempt, Skipped, StepFailed
 from app.doctor.http import status_line
+from app.doctor.judgement import Words
 from app.net.deadline import Deadline
 from app.net.reason import Cause, Reason
 
@@ -36,10 +37,12 @@ class UpstreamCheck(Check):
 class UpstreamApproach(Approach[UpstreamCheck]):
     """A handshake, which is answered with 101, with 401 or 403, or with another status."""
 
-    protocol = "WebSocket"
-    plain, secure = "`ws://`", "`wss://`"
-    timeout_setting = "`DIAL_TIMEOUT_SECONDS`"
+    words = Words("WebSocket", "`ws://`", "`wss://`")
     _refusal: DialFailed | None = None
+
+    @property
+    def timeout_setting(self) -> str:
+        return "`DIAL_TIMEOUT_SECONDS`"
 
     def asks_tls(self) -> bool:
         """See Approach."""

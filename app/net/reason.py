@@ -48,6 +48,7 @@ class Cause(NamedTuple):
     detail: str
 
 
+NO_NAME_SERVER = Cause(Reason.DNS, "the name server did not answer")
 CERTIFICATE_REFUSED = Cause(Reason.TLS, "the peer refused our certificate, or its absence")
 NOT_TLS = Cause(Reason.TLS, "the peer does not speak TLS")
 
@@ -56,7 +57,7 @@ def cause_of(error: BaseException) -> Cause | None:
     """The cause for one exception of a socket, of TLS or of a name look-up; None for any other."""
     match error:
         case socket.gaierror(errno=socket.EAI_AGAIN):
-            return Cause(Reason.DNS, "the name server did not answer")
+            return NO_NAME_SERVER
         case socket.gaierror():
             return Cause(Reason.DNS, "name not found")
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import socket
+import ssl
 from typing import Any, NamedTuple
 
 from app.doctor import advice as a
@@ -120,7 +121,7 @@ def misunderstood(url_of, protocol, folder, secure):
 
 def http(folder):
     yield from unreachable("http")
-    yield from distrusted("https://127.0.0.1:{}".format, folder, "CA_BUNDLE")
+    yield from distrusted("https://127.0.0.1:{}".format, folder, "`CA_BUNDLE`")
     with FaultyAiService() as server:
         yield Case("tls", "no TLS", f"https://127.0.0.1:{server.port}", {}, a.NOT_TLS.about(plain="`http://`"))
         yield from misunderstood("http://127.0.0.1:{}".format, "HTTP", folder, "`https://`")
@@ -147,11 +148,17 @@ def http(folder):
 
 def mongodb(folder):
     yield from unreachable("mongodb")
-    yield from distrusted("mongodb://127.0.0.1:{}/?tls=true".format, folder, "CA_BUNDLE` or `tlsCAFile")
+    yield from distrusted("mongodb://127.0.0.1:{}/?tls=true".format, folder, "`CA_BUNDLE`")
     with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
         url = f"mongodb://127.0.0.1:{port}/?tls=true"
         yield Case("tls", "no TLS", url, {}, a.NOT_TLS.about(plain="`tls=false` in the URL"))
     yield from misunderstood("mongodb://127.0.0.1:{}".format, "MongoDB", folder, "`tls=true` in the URL")
+    context, bundle = issued(folder)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(bundle)
+    with encrypted(context) as port:
+        url = f"mongodb://127.0.0.1:{port}/?tls=true"
+        yield Case("speak", "no client certificate", url, {"ca_bundle": bundle}, a.CLIENT_CERTIFICATE)
     with ScriptedMongo(Script.PRIMARY) as server:
         other = server.uri.replace("replicaSet=rs", "replicaSet=live")
         yield Case("speak", "another replica set", other, {}, a.OTHER_SET.about(asked="live", found="rs"))
@@ -178,7 +185,7 @@ def mongodb(folder):
 
 def redis(folder):
     yield from unreachable("redis")
-    yield from distrusted("rediss://127.0.0.1:{}".format, folder, "CA_BUNDLE")
+    yield from distrusted("rediss://127.0.0.1:{}".format, folder, "`CA_BUNDLE`")
     with answering(b"-ERR unknown command\r\n") as port:
         yield Case("tls", "no TLS", f"rediss://127.0.0.1:{port}", {}, a.NOT_TLS.about(plain="`redis://`"))
     yield from misunderstood("redis://127.0.0.1:{}".format, "Redis", folder, "`rediss://`")
@@ -201,12 +208,12 @@ def redis(folder):
 
 def postgresql_cases(folder):
     yield from unreachable("postgresql")
-    setting = "CA_BUNDLE` or `sslrootcert"
+    setting = "`CA_BUNDLE`"
     yield from distrusted("postgresql://u:p@127.0.0.1:{}/?sslmode=verify-full".format, folder, setting)
     url = f"postgresql://u:p@127.0.0.1:1/?sslmode=verify-full&sslrootcert={folder}/absent"
     with encrypted(server_context(folder)[0]) as port:
         url = url.replace(":1/", f":{port}/")
-        yield Case("tls", "no file of authorities", url, {}, a.AUTHORITIES.about(setting=setting))
+        yield Case("tls", "no file of authorities", url, {}, a.UNREADABLE.about(setting="`sslrootcert` in the URL"))
     with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
         url = f"postgresql://u:p@127.0.0.1:{port}/"
         advice = a.OTHER_PROTOCOL.about(protocol="PostgreSQL")
@@ -234,7 +241,7 @@ def tcp(folder):
 
 def websocket(folder):
     yield from unreachable("ws")
-    yield from distrusted("wss://127.0.0.1:{}".format, folder, "CA_BUNDLE")
+    yield from distrusted("wss://127.0.0.1:{}".format, folder, "`CA_BUNDLE`")
     with answering(answer(b"400 B")) as port:
         yield Case("tls", "no TLS", f"wss://127.0.0.1:{port}", {}, a.NOT_TLS.about(plain="`ws://`"))
     yield from misunderstood("ws://127.0.0.1:{}".format, "WebSocket", folder, "`wss://`")
