@@ -22,8 +22,8 @@ from app.net.reason import CERTIFICATE_REFUSED, Cause, Reason
 from app.net.resolver import Address
 from app.net.tls import client_context
 
-STEP_SECONDS = 5.0
-"""The longest time of a step; a dependency whose own timeout is longer gets that."""
+STEP_SECONDS, LONGEST_SECONDS = 5.0, 30.0
+"""The longest time of a step; a dependency whose own timeout is longer gets that, up to the second."""
 NO_ADDRESS = "a Unix socket has no address: it is connected to when it is asked"
 
 AnyCheck = TypeVar("AnyCheck", bound=Check)
@@ -52,7 +52,7 @@ class Approach(Examinable, Generic[AnyCheck]):
     ) -> None:
         self.name = config.name
         self.kind = kind
-        self.limit = max(STEP_SECONDS, config.timeout)
+        self.limit = max(STEP_SECONDS, min(config.timeout, LONGEST_SECONDS))
         self.config = config
         self.check = check
         self.scheme = config.url.partition("://")[0].lower()
@@ -95,7 +95,7 @@ class Approach(Examinable, Generic[AnyCheck]):
         match cause.reason:
             case _ if step == "name" and self._oddity:
                 return a.UNESCAPED.about(oddity=self._oddity)
-            case Reason.REFUSED if self._place.in_container and all(each.is_loopback for each in self._reached):
+            case Reason.REFUSED if self._place.in_container and {each.is_loopback for each in self._reached} == {True}:
                 return a.LOCALHOST
             case Reason.TIMEOUT if step == "check":
                 return a.SLOW.about(seconds=f"{self.config.timeout:g}", setting=self.timeout_setting)

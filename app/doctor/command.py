@@ -4,6 +4,7 @@ import argparse
 import io
 import logging
 import os
+import signal
 import socket
 import sys
 import time
@@ -33,6 +34,7 @@ CONTAINER_VARIABLE = "KUBERNETES_SERVICE_HOST"
 
 def main() -> None:
     """Examine what the arguments of this process name, print the diagnoses, and end with the exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends without a traceback
     logging.getLogger().addHandler(logging.NullHandler())  # what failed is in the diagnoses
     parser = argparse.ArgumentParser("server-health-doctor", description=ABOUT, epilog=STATUS)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter

@@ -17,7 +17,8 @@ class Server(NamedTuple):
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host and self.address is not None else self.host
+        return f"{host}:{self.port}"
 
     @property
     def address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -1,6 +1,7 @@
 """The conversation with an upstream."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from app.checks.check import Check
 from app.connections.dialler import DialFailed, Dialler
@@ -26,8 +27,8 @@ class UpstreamCheck(Check):
         self._target = target
 
     def run(self, deadline: Deadline) -> None:
-        """See Check. The deadline is the dialler's own."""
-        self._dialler.dial(self._target).run(self.name, lambda: None)
+        """See Check."""
+        replace(self._dialler, timeout=deadline.remaining()).dial(self._target).run(self.name, lambda: None)
 
     def cause_of(self, error: BaseException) -> Cause | None:
         """See Check."""

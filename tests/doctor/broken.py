@@ -15,7 +15,6 @@ from tests.peers.addresses import NO_ROUTE
 from tests.peers.ai_service import FaultyAiService, Mode, answer
 from tests.peers.certificates import issued, server_context
 from tests.peers.mongo import Script, ScriptedMongo
-from tests.peers.postgresql import postgresql
 from tests.peers.redis import redis_server
 from tests.peers.tcp_server import ScriptedServer, reserve_port
 
@@ -93,6 +92,18 @@ def encrypted(context):
 
 
 @contextlib.contextmanager
+def shown_once(context):
+    """The port of a server that speaks TLS on its second connection alone: the first is that of the step `connect`."""
+
+    def script(server, sock):
+        if server.connections == 2:
+            context.wrap_socket(sock, server_side=True).close()
+
+    with ScriptedServer(script) as server:
+        yield server.port
+
+
+@contextlib.contextmanager
 def answering(data):
     """The port of a server that answers whatever it gets with `data`; if that is None, with nothing."""
 
@@ -122,6 +133,9 @@ def misunderstood(url_of, protocol, folder, secure):
 def http(folder):
     yield from unreachable("http")
     yield from distrusted("https://127.0.0.1:{}".format, folder, "`CA_BUNDLE`")
+    with shown_once(issued(folder, days=DAYS["expired"])[0]) as port:
+        bundle = {"ca_bundle": f"{folder}/authority.pem"}
+        yield Case("tls", "certificate not shown again", f"https://127.0.0.1:{port}", bundle, general(Reason.TLS))
     with FaultyAiService() as server:
         yield Case("tls", "no TLS", f"https://127.0.0.1:{server.port}", {}, a.NOT_TLS.about(plain="`http://`"))
         yield from misunderstood("http://127.0.0.1:{}".format, "HTTP", folder, "`https://`")
@@ -142,6 +156,10 @@ def http(folder):
         server.mode, server.delay = Mode.DELAY, 0.5
         slow = a.SLOW.about(seconds="0.2", setting="`DEPENDENCY__IT__TIMEOUT_SECONDS`")
         yield Case("check", "slower than its timeout", server.url, {"timeout": 0.2}, slow)
+    with answering(answer(b"499 X")) as port:
+        yield Case(
+            "check", "a status that is not standard", f"http://127.0.0.1:{port}", {}, general(Reason.HTTP_STATUS)
+        )
     with answering(answer(b"404 N")) as port:
         yield Case("check", "404", f"http://127.0.0.1:{port}/healthz", {}, a.NO_SUCH_PATH)
 
@@ -149,6 +167,12 @@ def http(folder):
 def mongodb(folder):
     yield from unreachable("mongodb")
     yield from distrusted("mongodb://127.0.0.1:{}/?tls=true".format, folder, "`CA_BUNDLE`")
+    context, bundle = issued(folder)
+    _, other = server_context(folder)
+    with encrypted(context) as port:
+        url = f"mongodb://127.0.0.1:{port}/?tls=true&tlsCAFile={other}"
+        advice = a.UNKNOWN_AUTHORITY.about(issuer="Corp CA", setting="`tlsCAFile` in the URL")
+        yield Case("tls", "an authority that tlsCAFile does not name", url, {"ca_bundle": bundle}, advice)
     with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
         url = f"mongodb://127.0.0.1:{port}/?tls=true"
         yield Case("tls", "no TLS", url, {}, a.NOT_TLS.about(plain="`tls=false` in the URL"))
@@ -165,6 +189,14 @@ def mongodb(folder):
         server.play(Script.PRIMARY, hosts=[server.address, "db2.internal:27018"])
         yield Case(
             "speak", "a member without a name", server.uri, {}, a.MEMBER_NAME.about(members="db2.internal:27018")
+        )
+        server.play(Script.PRIMARY, hosts=[server.address, "db2.internal:mongo"])
+        yield Case(
+            "speak",
+            "a member that is no address",
+            server.uri,
+            {},
+            a.MEMBER_NAME.about(members="db2.internal:mongo:27017"),
         )
         with reserve_port() as reserved:
             port = reserved.getsockname()[1]
@@ -206,33 +238,36 @@ def redis(folder):
         yield Case("authenticate", "no password expected", f"redis://:x@127.0.0.1:{port}", {}, a.NO_PASSWORD_EXPECTED)
 
 
-def postgresql_cases(folder):
+def postgresql(folder):
     yield from unreachable("postgresql")
-    setting = "`CA_BUNDLE`"
-    yield from distrusted("postgresql://u:p@127.0.0.1:{}/?sslmode=verify-full".format, folder, setting)
-    url = f"postgresql://u:p@127.0.0.1:1/?sslmode=verify-full&sslrootcert={folder}/absent"
+    yield from distrusted("postgresql://u:p@127.0.0.1:{}/?sslmode=verify-full".format, folder, "`CA_BUNDLE`")
     with encrypted(server_context(folder)[0]) as port:
-        url = url.replace(":1/", f":{port}/")
-        yield Case("tls", "no file of authorities", url, {}, a.UNREADABLE.about(setting="`sslrootcert` in the URL"))
+        url = f"postgresql://u:p@127.0.0.1:{port}/?sslmode=verify-full&sslrootcert={folder}/absent"
+        advice = a.UNREADABLE.about(setting="`sslrootcert` in the URL")
+        yield Case("tls", "no file of authorities", url, {}, advice)
+    with answering(b"N") as port:
+        url = f"postgresql://u:p@127.0.0.1:{port}/?sslmode=require"
+        yield Case("tls", "no TLS", url, {}, a.NOT_TLS.about(plain="`sslmode=prefer` in the URL"))
     with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
         url = f"postgresql://u:p@127.0.0.1:{port}/"
-        advice = a.OTHER_PROTOCOL.about(protocol="PostgreSQL")
-        yield Case("speak", "another protocol", url, {}, advice)
+        yield Case("speak", "another protocol", url, {}, a.OTHER_PROTOCOL.about(protocol="PostgreSQL"))
     with answering(None) as port:
         url = f"postgresql://u:p@127.0.0.1:{port}/"
         yield Case("speak", "no answer", url, SOON, a.SILENT.about(protocol="PostgreSQL"))
-    with postgresql() as server, server.running():
-        url = server.url(sslmode="require")
-        yield Case("tls", "no TLS", url, {}, a.NOT_TLS.about(plain="`sslmode=prefer` in the URL"))
-        where = "`user:password@` before the host in the URL"
-        url = f"postgresql://postgres@127.0.0.1:{server.port}"
-        yield Case("authenticate", "no password sent", url, {}, a.NO_CREDENTIALS.about(where=where))
-        url = server.url(password="wrong")
-        yield Case("authenticate", "a wrong password", url, {}, a.REFUSED.about(hint=""))
-        advice = a.REPORTED.about(detail="the database does not exist, or is not open to this user")
-        yield Case("authenticate", "no such database", server.url(database="absent"), {}, advice)
-        url = server.url(target_session_attrs="standby")
-        yield Case("check", "another role", url, {}, a.OTHER_ROLE)
+    with ScriptedServer(lambda server, sock: sock.recv(100)) as server:
+        url = f"postgresql://u:p@127.0.0.1:{server.port}/"
+        yield Case("speak", "the end, without an answer", url, {}, general(Reason.CLOSED))
+
+
+def postgresql_sessions(server):
+    """The cases of a PostgreSQL that runs."""
+    where = "`user:password@` before the host in the URL"
+    url = f"postgresql://postgres@127.0.0.1:{server.port}"
+    yield Case("authenticate", "no password sent", url, {}, a.NO_CREDENTIALS.about(where=where))
+    yield Case("authenticate", "a wrong password", server.url(password="wrong"), {}, a.REFUSED.about(hint=""))
+    advice = a.REPORTED.about(detail="the database does not exist, or is not open to this user")
+    yield Case("authenticate", "no such database", server.url(database="absent"), {}, advice)
+    yield Case("check", "another role", server.url(target_session_attrs="standby"), {}, a.OTHER_ROLE)
 
 
 def tcp(folder):
@@ -257,11 +292,4 @@ def websocket(folder):
         yield Case("check", "302", f"ws://127.0.0.1:{port}", {}, general(Reason.REDIRECT))
 
 
-CASES = {
-    "http": http,
-    "mongodb": mongodb,
-    "redis": redis,
-    "postgresql": postgresql_cases,
-    "tcp": tcp,
-    "websocket": websocket,
-}
+CASES = {"http": http, "mongodb": mongodb, "redis": redis, "postgresql": postgresql, "tcp": tcp, "websocket": websocket}

@@ -18,6 +18,11 @@ from app.net.resolver import Resolver
 from app.setting_drivers import unescaped
 from tests.fakes import DEADLINE
 
+PLAIN = ("name", "connect", "speak", "authenticate", "check")
+ENCRYPTED = ("name", "connect", "tls", "speak", "authenticate", "check")
+SHOWN = r"\ATLSv1\.\d, issued by Corp CA for 127\.0\.0\.1, valid for 30 days\Z"
+"""The steps of a kind with all of them, without and with TLS, and what is shown of a certificate of `issued`."""
+
 
 class NamesHere(Resolver):
     """Knows the addresses of `names`; no other name exists, and no name server is asked."""

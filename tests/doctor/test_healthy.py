@@ -1,23 +1,18 @@
 """Real peers that are well, with everything that they can be asked for."""
 
 import pathlib
-import shutil
 import tempfile
 
 from app.doctor import advice as a
-from tests.doctor.diagnosing import DiagnosisTest
+from tests.doctor.broken import SOON, encrypted
+from tests.doctor.diagnosing import ENCRYPTED, PLAIN, SHOWN, DiagnosisTest
 from tests.peers.ai_service import FaultyAiService
 from tests.peers.certificates import issued
 from tests.peers.mongo import Nx27017, Script, ScriptedMongo
-from tests.peers.postgresql import postgresql
 from tests.peers.redis import redis_server
 from tests.peers.secantusdb import SecantusDb, program
 from tests.peers.tcp_server import ScriptedServer
 from tests.peers.websocket import read_all, upstream
-
-PLAIN = ("name", "connect", "speak", "authenticate", "check")
-ENCRYPTED = ("name", "connect", "tls", "speak", "authenticate", "check")
-SHOWN = r"\ATLSv1\.\d, issued by Corp CA for 127\.0\.0\.1, valid for 30 days\Z"
 
 
 class HealthyTest(DiagnosisTest):
@@ -55,26 +50,6 @@ class HealthyTest(DiagnosisTest):
         self.assert_well(diagnosis, *PLAIN)
         self.assert_texts(diagnosis, speak="Redis, answers PING", check="connected")
 
-    def test_postgresql_with_and_without_tls(self):
-        with postgresql() as server:
-            folder = pathlib.Path(tempfile.mkdtemp(dir=server.data.parent))
-            _, bundle = issued(folder)
-            for path in (folder, *folder.iterdir()):
-                shutil.chown(path, "postgres")
-                path.chmod(0o711 if path.is_dir() else 0o600)
-            chain = folder / "chain.pem"
-            with server.running("ssl=on", f"ssl_cert_file={chain}", f"ssl_key_file={chain}"):
-                for mode in ("verify-full", "verify-ca"):
-                    diagnosis = self.diagnose(server.url(sslmode=mode), ca_bundle=bundle)
-                    self.assert_well(diagnosis, *ENCRYPTED)
-                    self.assertRegex(self.text(diagnosis, "tls"), SHOWN)
-                diagnosis = self.diagnose(server.url(sslmode="require"))
-                self.assert_well(diagnosis, *ENCRYPTED)
-                self.assertRegex(self.text(diagnosis, "tls"), "not verified, as the URL asks, issued by Corp CA for")
-                diagnosis = self.diagnose(server.url())
-                self.assert_well(diagnosis, *PLAIN)
-                self.assert_texts(diagnosis, speak="PostgreSQL, offers TLS", authenticate="accepted, a session is open")
-
     def test_a_tcp_server(self):
         with ScriptedServer(lambda server, sock: None) as server:
             self.assert_well(self.diagnose(f"tcp://127.0.0.1:{server.port}"), "name", "connect", "check")
@@ -108,6 +83,13 @@ class HealthyMongoDbTest(DiagnosisTest):
             f"secondary of the set rs, its primary is {primary.address}; "
             f"{primary.address} connected; {secondary.address} connected",
         )
+
+    def test_a_certificate_that_the_url_does_not_verify(self):
+        context, _ = issued(self.enterContext(tempfile.TemporaryDirectory()))
+        with encrypted(context) as port:
+            url = f"mongodb://127.0.0.1:{port}/?tls=true&tlsAllowInvalidCertificates=true"
+            diagnosis = self.diagnose(url, **SOON)
+        self.assertRegex(self.text(diagnosis, "tls"), "not verified, as the URL asks, issued by Corp CA for 127.0.0.1")
 
     def test_a_server_with_users(self):
         program()
