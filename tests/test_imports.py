@@ -43,7 +43,6 @@ ALLOWED = {
         "app.doctor",
         "app.factory",
         "app.settings",
-        "app.setting_drivers",
         "app.health",
         "app.checks",
         "app.connections",

@@ -12,8 +12,8 @@ from app.doctor.redis import RedisApproach
 from app.doctor.websocket import KIND, UpstreamApproach, UpstreamCheck
 from app.factory import configured, dialler_of
 from app.net.resolver import Resolver
-from app.setting_drivers import unescaped
 from app.settings import Settings
+from app.settings.drivers import unescaped
 
 AnyApproach = Approach[Any]
 # A kind that is not in this table gets the steps of Approach.

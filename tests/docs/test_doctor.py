@@ -9,14 +9,13 @@ from unittest import mock
 
 from app import factory
 from app.doctor import advice
-from app.doctor.approach import STEP_SECONDS, Place
+from app.doctor.approach import LONGEST_SECONDS, STEP_SECONDS, Place
 from app.doctor.examination import State, examine_all
 from app.doctor.output import Output
 from app.doctor.subjects import dependencies
 from app.logs.redaction import Redactor
 from app.settings import Settings
-from tests.docs.snippets import DOCS, ROOT
-from tests.docs.snippets import anchors as anchors_of_operations
+from tests.docs.pages import PAGES
 from tests.doctor.broken import encrypted
 from tests.doctor.diagnosing import NamesHere
 from tests.peers.ai_service import FaultyAiService
@@ -24,9 +23,10 @@ from tests.peers.certificates import issued
 from tests.peers.mongo import Script, ScriptedMongo
 from tests.peers.tcp_server import reserve_port
 
-PAGE = (DOCS / "doctor.md").read_text(encoding="utf-8")
-[SAMPLE] = re.findall(r"```console\n\$ [^\n]*\n[^\n]*\n[^\n]*\n\n(.*?)```", PAGE, re.DOTALL)
-[JSON] = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+PAGE = PAGES["docs/doctor.md"]
+# Behind the command, and the two lines that are above every diagnosis.
+SAMPLE = PAGE.block("What it shows", "console").partition("\n\n")[2]
+JSON = PAGE.block("Exit status and JSON", "json")
 
 
 def shape(text):
@@ -70,22 +70,15 @@ class DoctorPageTest(unittest.TestCase):
         self.assertEqual(shown, expected)
 
     def test_every_sentence_of_the_doctor_is_listed_and_no_other(self):
-        listed = re.findall(r"^\| (.+) \| (.+) \|$", PAGE.partition("## What it can say")[2], re.MULTILINE)[2:]
-        self.assertEqual(listed, [each for each in vars(advice).values() if isinstance(each, advice.Advice)])
+        rows = re.findall(r"^\| (.+) \| (.+) \|$", PAGE.section("What it can say"), re.MULTILINE)
+        self.assertEqual(rows[2:], [each for each in vars(advice).values() if isinstance(each, advice.Advice)])
 
     def test_steps_states_and_times_are_those_of_the_code(self):
-        steps = re.findall(r"^\| `(\w+)` \|", PAGE.partition("| step |")[2].partition("## ")[0], re.MULTILINE)
-        self.assertEqual(steps, ["name", "connect", "tls", "speak", "authenticate", "check"])
-        words = re.findall(r"`state` is `(\w+)`, `(\w+)` or `(\w+)`", PAGE)
-        self.assertEqual(words, [tuple(State)])
-        self.assertIn(f"A step ends after {STEP_SECONDS:g} s", PAGE)
-
-    def test_every_link_and_file_exists(self):
-        for file, anchor in re.findall(r"\]\((\w+\.md)#([\w-]+)\)", PAGE):
-            self.assertEqual(file, "operations.md")
-            self.assertIn(anchor, anchors_of_operations())
-        for file in re.findall(r"\bbin/\w+", PAGE):
-            self.assertTrue((ROOT / file).exists(), file)
+        steps = ["name", "connect", "tls", "speak", "authenticate", "check"]
+        self.assertEqual(PAGE.first_column("What it shows"), steps)
+        self.assertEqual(re.findall(r"`state` is `(\w+)`, `(\w+)` or `(\w+)`", PAGE.text), [tuple(State)])
+        self.assertIn(f"A step ends after {STEP_SECONDS:g} s", PAGE.text)
+        self.assertIn(f"up to {LONGEST_SECONDS:g} s", PAGE.text)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ CHECKED_BY = {
     ("docs/deployment.md", "Docker", "console"): "tests.container.test_docs",
     ("docs/deployment.md", "Swarm", "console"): "tests.docs.test_deployment.ContainersTest",
     ("docs/deployment.md", "systemd", "console"): "tests.docs.test_deployment.SystemdTest",
+    ("docs/doctor.md", "What it shows", "console"): "tests.docs.test_doctor",
+    ("docs/doctor.md", "Exit status and JSON", "json"): "tests.docs.test_doctor",
     ("docs/extending.md", "Adding a check", "python"): "tests.docs.test_extending.OwnCheckTest",
     ("docs/operations.md", "First look", "console"): "tests.docs.test_operations.OperationsTest",
 }

@@ -15,7 +15,7 @@ from app.doctor.examination import examine
 from app.doctor.subjects import approach
 from app.doctor.websocket import KIND, UpstreamApproach, UpstreamCheck
 from app.net.resolver import Resolver
-from app.setting_drivers import unescaped
+from app.settings.drivers import unescaped
 from tests.fakes import DEADLINE
 
 PLAIN = ("name", "connect", "speak", "authenticate", "check")
