@@ -28,8 +28,8 @@ NAME_SERVER = Advice(
 )
 LOCALHOST = Advice(
     "In a container, localhost is the container itself (in Kubernetes the pod), and nothing listens on this port in it.",
-    "Name the dependency's own container or service in the URL; a program on the Docker host is at "
-    "`host.docker.internal` where Docker provides that name.",
+    "Put the name of the dependency's own container or service in the URL; a program on the Docker host is at "
+    "`host.docker.internal`, where Docker provides that name.",
 )
 EXPIRED = Advice("The certificate expired {time} ago.", "Renew it on the peer, and have the peer load the new one.")
 ISSUER_EXPIRED = Advice(

@@ -92,13 +92,13 @@ class Approach(Examinable, Generic[AnyCheck]):
 
     def advice(self, step: str, error: BaseException | None, cause: Cause) -> a.Advice:
         """The most precise sentences that there are for a failure."""
-        match cause.reason:
-            case _ if step == "name" and self._oddity:
-                return a.UNESCAPED.about(oddity=self._oddity)
-            case Reason.REFUSED if self._place.in_container and {each.is_loopback for each in self._reached} == {True}:
-                return a.LOCALHOST
-            case Reason.TIMEOUT if step == "check":
-                return a.SLOW.about(seconds=f"{self.config.timeout:g}", setting=self.timeout_setting)
+        if self._oddity and step in ("name", "authenticate"):
+            return a.UNESCAPED.about(oddity=self._oddity)
+        loopback = {server.is_loopback for server in self._reached} == {True}
+        if cause.reason is Reason.REFUSED and loopback and self._place.in_container:
+            return a.LOCALHOST
+        if cause.reason is Reason.TIMEOUT and step == "check":
+            return a.SLOW.about(seconds=f"{self.config.timeout:g}", setting=self.timeout_setting)
         return judged(step, error, cause, self.words)
 
     # What every kind shares
@@ -179,14 +179,14 @@ class Approach(Examinable, Generic[AnyCheck]):
 
     def _resolve(self, deadline: Deadline) -> str | Skipped:
         servers = self.servers(deadline)
-        return self._kept("name", resolve(servers, self.config.resolver, deadline)) if servers else Skipped(NO_ADDRESS)
+        if not servers:
+            return Skipped(NO_ADDRESS)
+        return self._kept("name", resolve(servers, self.config.resolver, deadline))
 
     def _connect(self, deadline: Deadline) -> str | Skipped:
-        return (
-            Skipped(NO_ADDRESS)
-            if self.on_unix_sockets
-            else self._kept("connect", connect_each(self._reached, deadline))
-        )
+        if self.on_unix_sockets:
+            return Skipped(NO_ADDRESS)
+        return self._kept("connect", connect_each(self._reached, deadline))
 
     def _kept(self, step: str, tried: Tried) -> str:
         """What was found; the servers that were reached are kept. Raises StepFailed if there is none."""
@@ -198,7 +198,9 @@ class Approach(Examinable, Generic[AnyCheck]):
         return text
 
     def _encrypt(self, deadline: Deadline) -> str | Skipped:
-        return Skipped(NO_ADDRESS) if self.on_unix_sockets else self.on_each("tls", self._encrypted, deadline)
+        if self.on_unix_sockets:
+            return Skipped(NO_ADDRESS)
+        return self.on_each("tls", self._encrypted, deadline)
 
     def _encrypted(self, server: Server, deadline: Deadline) -> str:
         connected = partial(self._ready_for_tls, server)

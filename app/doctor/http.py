@@ -7,7 +7,7 @@ from app.checks.http import UNAUTHORIZED, HttpCheck
 from app.doctor import advice as a
 from app.doctor.approach import Approach
 from app.doctor.examination import Attempt, Skipped, StepFailed
-from app.doctor.judgement import Words
+from app.doctor.judgement import CREDENTIALS_REFUSED, Words
 from app.net.deadline import Deadline
 from app.net.reason import Cause, Reason
 
@@ -15,7 +15,7 @@ from app.net.reason import Cause, Reason
 class HttpApproach(Approach[HttpCheck]):
     """Asks as the check does; what counts is first that there is an answer, then 401 and 403, then any other status."""
 
-    words = Words("HTTP", "`http://`", "`https://`")
+    words = Words("HTTP", "`http://`", "`https://`", "; a token belongs in `HEADERS`")
     _status = 0
 
     def conversation(self) -> Iterator[tuple[str, Attempt]]:
@@ -31,12 +31,11 @@ class HttpApproach(Approach[HttpCheck]):
         sent = self.has_credentials or "authorization" in {name.lower() for name in self.config.headers}
         if self._status not in UNAUTHORIZED:
             return "not refused" if sent else Skipped("nothing to authenticate with, and nothing asked for it")
-        headers = f"`DEPENDENCY__{self.name.upper()}__HEADERS`"
+        words = f"answered {status_line(self._status)}"
         if sent or self.config.headers or self.url.query:  # a key may be in any of them
-            advice = a.REFUSED.about(hint=f"; a token belongs in {headers}")
-        else:
-            advice = a.NO_CREDENTIALS.about(where=f"`user:password@` before the host in the URL, or {headers}")
-        raise StepFailed(f"answered {status_line(self._status)}", advice)
+            raise StepFailed(words, self.advice("authenticate", None, CREDENTIALS_REFUSED))
+        where = f"`user:password@` before the host in the URL, or `DEPENDENCY__{self.name.upper()}__HEADERS`"
+        raise StepFailed(words, a.NO_CREDENTIALS.about(where=where))
 
     def advice(self, step: str, error: BaseException | None, cause: Cause) -> a.Advice:
         """See Approach."""

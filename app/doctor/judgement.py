@@ -6,6 +6,8 @@ from app.checks.check import CheckFailed
 from app.doctor import advice as a
 from app.net.reason import CERTIFICATE_REFUSED, NO_NAME_SERVER, NOT_TLS, Cause, Reason
 
+CREDENTIALS_REFUSED = Cause(Reason.AUTH, "credentials refused")
+
 
 class Words(NamedTuple):
     """How a kind is spoken of: its protocol, what to write in the URL for or against TLS, and, behind "user and password
@@ -32,6 +34,7 @@ def judged(step: str, error: BaseException | None, cause: Cause, words: Words) -
             return a.NOT_TLS.about(plain=words.plain)
         case Reason.TLS if cause == CERTIFICATE_REFUSED:
             return a.CLIENT_CERTIFICATE
+        # A detail may be matched by its words, which are our own (see Cause).
         case Reason.PROTOCOL if cause.detail.startswith("not a"):
             return a.OTHER_PROTOCOL.about(protocol=protocol)
         case Reason.AUTH if cause.detail.endswith(" refused"):

@@ -10,7 +10,7 @@ from app.doctor import advice as a
 from app.doctor.approach import Approach
 from app.doctor.examination import Attempt, Skipped, StepFailed
 from app.doctor.http import status_line
-from app.doctor.judgement import Words
+from app.doctor.judgement import CREDENTIALS_REFUSED, Words
 from app.net.deadline import Deadline
 from app.net.reason import Cause, Reason
 
@@ -68,11 +68,10 @@ class UpstreamApproach(Approach[UpstreamCheck]):
         refusal = self._refusal
         if refusal is None or refusal.reason is not Reason.AUTH:
             return "accepted" if self.has_credentials else Skipped("the URL has no user, and none was asked for")
-        known = self.has_credentials or bool(self.url.query)
+        if self.has_credentials or self.url.query:  # a key may be in either
+            raise StepFailed(refusal.cause.detail, self.advice("authenticate", None, CREDENTIALS_REFUSED))
         where = "`user:password@` before the host in the URL"
-        raise StepFailed(
-            refusal.cause.detail, a.REFUSED.about(hint="") if known else a.NO_CREDENTIALS.about(where=where)
-        )
+        raise StepFailed(refusal.cause.detail, a.NO_CREDENTIALS.about(where=where))
 
     def advice(self, step: str, error: BaseException | None, cause: Cause) -> a.Advice:
         """See Approach."""

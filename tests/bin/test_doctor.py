@@ -70,7 +70,7 @@ class DoctorTest(unittest.TestCase):
     def test_an_unknown_name_or_option_is_wrong_usage_and_the_known_names_are_listed(self):
         ran = self.run_doctor("cash", "ai_service", DEPENDENCY__CACHE__URL="tcp://127.0.0.1:1")
         self.assertEqual((ran.returncode, ran.stdout), (2, ""))
-        self.assertIn("unknown: cash; there are ai_service, cache\n", ran.stderr)
+        self.assertIn("unknown: cash; the names are ai_service, cache\n", ran.stderr)
         self.assertEqual(self.run_doctor("--fix").returncode, 2)
 
     def test_bad_settings_give_the_lines_of_the_service(self):

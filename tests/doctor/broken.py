@@ -145,8 +145,10 @@ def http(folder):
                 where = f"`user:password@` before the host in the URL, or {headers}"
                 url = f"http://127.0.0.1:{port}"
                 yield Case("authenticate", f"{word}, nothing sent", url, {}, a.NO_CREDENTIALS.about(where=where))
-                refused = a.REFUSED.about(hint=f"; a token belongs in {headers}")
+                refused = a.REFUSED.about(hint="; a token belongs in `HEADERS`")
                 yield Case("authenticate", f"{word}, a user sent", f"http://u:p@127.0.0.1:{port}", {}, refused)
+                odd = a.UNESCAPED.about(oddity="it has an unescaped @ in the user or the password: write %40")
+                yield Case("authenticate", f"{word}, an unescaped @", f"http://u:p@p@127.0.0.1:{port}", {}, odd)
         server.mode = Mode.STATUS_503
         yield Case("check", "503", server.url, {}, general(Reason.HTTP_STATUS))
         server.mode = Mode.REDIRECT
