@@ -13,7 +13,7 @@ from app.doctor.approach import Place
 from app.doctor.examination import State, examine
 from app.doctor.subjects import approach
 from app.net.reason import Reason
-from tests.doctor.broken import encrypted, general
+from tests.doctor.broken import answering, encrypted, general
 from tests.doctor.diagnosing import DiagnosisTest, NamesHere
 from tests.fakes import DEADLINE, FakeCheck
 from tests.peers.certificates import issued
@@ -112,12 +112,18 @@ class UnescapedTest(DiagnosisTest):
 
 
 class LimitTest(DiagnosisTest):
-    def test_a_longer_timeout_of_its_own_gives_every_step_as_long(self):
-        for timeout, limit in ((0.1, 5.0), (30.0, 30.0)):
+    def test_a_longer_timeout_of_its_own_gives_every_step_as_long_up_to_30_s(self):
+        for timeout, limit in ((0.1, 5.0), (30.0, 30.0), (86400.0, 30.0)):
             config = CheckConfig("it", "http://h", timeout, "", NamesHere())
             made = approach("http", config, Place(False, 0.0))
             self.addCleanup(made.close)
             self.assertEqual(made.limit, limit)
+
+    def test_the_limit_ends_the_dial_of_an_upstream_whose_own_timeout_is_longer(self):
+        with answering(None) as port:
+            diagnosis = self.diagnose(f"ws://127.0.0.1:{port}", timeout=600.0, limit=1.0)
+        self.assert_failed(diagnosis, "speak", a.SILENT.about(protocol="WebSocket"))
+        self.assertLess(sum(each.ms for each in diagnosis.steps), 60_000)
 
 
 if __name__ == "__main__":
