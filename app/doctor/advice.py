@@ -52,6 +52,10 @@ SELF_SIGNED = Advice(
     "The certificate is self-signed by {issuer} and not trusted here.",
     "Set {setting} to a PEM file with this certificate.",
 )
+MALFORMED = Advice(
+    "The certificate, or that of its authority, does not follow RFC 5280, which Python requires from 3.13 on: {problem}.",
+    "Have both issued anew by a tool that follows it.",
+)
 UNREADABLE = Advice(
     "A file of certificates that the settings name cannot be read.",
     "Correct the path in {setting}, or the permissions of the file.",

@@ -4,12 +4,22 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
-from app.doctor.advice import EXPIRED, ISSUER_EXPIRED, NOT_YET_VALID, OTHER_NAME, SELF_SIGNED, UNKNOWN_AUTHORITY, Advice
+from app.doctor.advice import (
+    EXPIRED,
+    ISSUER_EXPIRED,
+    MALFORMED,
+    NOT_YET_VALID,
+    OTHER_NAME,
+    SELF_SIGNED,
+    UNKNOWN_AUTHORITY,
+    Advice,
+)
 
 MOST_NAMES = 5
 HOUR, DAY = 3600, 86400
 # Numbers of OpenSSL's verification (X509_V_ERR_…), as in app/net/reason.py.
 DATES_EARLY, DATES_LATE, SELF = 9, 10, 18
+NOT_RFC_5280 = range(80, 95)
 NO_AUTHORITY = frozenset({19, 20, 21})
 NAMES = frozenset({62, 64})
 
@@ -43,6 +53,8 @@ def advice_on(
             return UNKNOWN_AUTHORITY.about(issuer=issuer(certificate), setting=setting)
         case code if code in NAMES:
             return OTHER_NAME.about(names=names(certificate), host=host)
+        case code if code in NOT_RFC_5280:
+            return MALFORMED.about(problem=error.verify_message)
     return None
 
 

@@ -18,7 +18,6 @@ from app.doctor.reach import Server, connect_each, resolve
 from app.net.deadline import Deadline
 from app.net.reason import Reason
 from app.net.stream import Stream
-from app.net.tls import client_context
 
 DEFAULT_PORT = 27017
 AUTH_SOURCE = ", and `authSource` must name the database that keeps the user"
@@ -52,8 +51,8 @@ class MongoDbApproach(Approach[MongoDbCheck]):
 
     def context(self) -> ssl.SSLContext:
         """See Approach: a context that verifies as the driver does."""
-        context = client_context(self._options.get("tlsCAFile") or self.config.ca_bundle)
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # not the default one, which is stricter from Python 3.13 on
+        context.load_verify_locations(self._options.get("tlsCAFile") or self.config.ca_bundle)
         context.check_hostname = not self._options.get("tlsAllowInvalidHostnames")
         if self._options.get("tlsAllowInvalidCertificates"):
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

@@ -31,6 +31,7 @@ def certificate(begins=-30, ends=30, names=("db.internal",), issuer="Corp CA", o
 def refused(code):
     error = ssl.SSLCertVerificationError()
     error.verify_code = code
+    error.verify_message = "CA cert does not include key usage extension"
     return error
 
 
@@ -67,6 +68,7 @@ class AdviceTest(unittest.TestCase):
             (20, certificate(), a.UNKNOWN_AUTHORITY.about(issuer="Corp CA", setting="CA_BUNDLE")),
             (62, certificate(), a.OTHER_NAME.about(names="db.internal", host="host")),
             (64, certificate(names=("10.0.0.7",)), a.OTHER_NAME.about(names="10.0.0.7", host="host")),
+            (92, certificate(), a.MALFORMED.about(problem="CA cert does not include key usage extension")),
             (23, certificate(), None),
         ):
             with self.subTest(code):
