@@ -102,11 +102,15 @@ OTHER_PROTOCOL = Advice(
 NO_CREDENTIALS = Advice("The peer requires credentials, and the setting has none.", "Add {where}.")
 REFUSED = Advice(
     "The peer refuses the credentials in the setting.",
-    "Compare them with those on the peer. In the URL, user and password must be percent-encoded{hint}.",
+    "Compare them with those on the peer; in the URL, user and password must be percent-encoded{hint}.",
 )
 NO_PASSWORD_EXPECTED = Advice(
     "The URL has a password, and the server does not expect one.",
     "Remove the password from the URL, or set it on the server.",
+)
+OTHER_STATUS = Advice(
+    "The service answered {status}, which `STATUSES` does not accept.",
+    "Look for the cause in its log, or add the code to {setting} if it means success.",
 )
 NO_SUCH_PATH = Advice(
     "The server answers, but has nothing at the path of the URL.",

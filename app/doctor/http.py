@@ -39,8 +39,11 @@ class HttpApproach(Approach[HttpCheck]):
 
     def advice(self, step: str, error: BaseException | None, cause: Cause) -> a.Advice:
         """See Approach."""
-        if cause.reason is Reason.HTTP_STATUS and self._status == HTTPStatus.NOT_FOUND:
-            return a.NO_SUCH_PATH
+        if cause.reason is Reason.HTTP_STATUS:
+            if self._status == HTTPStatus.NOT_FOUND:
+                return a.NO_SUCH_PATH
+            setting = f"`DEPENDENCY__{self.name.upper()}__STATUSES`"
+            return a.OTHER_STATUS.about(status=status_line(self._status), setting=setting)
         return super().advice(step, error, cause)
 
 

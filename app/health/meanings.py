@@ -26,7 +26,7 @@ MEANINGS = {
     ),
     Reason.TIMEOUT: Meaning(
         "no answer in time",
-        "no answer within the timeout: the dependency hangs, is overloaded, or packets are dropped",
+        "there was no answer within the timeout: the dependency hangs, is overloaded, or packets are dropped",
         "whether the process runs, whether it is overloaded, and whether a firewall drops packets",
     ),
     Reason.REFUSED: Meaning(
@@ -40,7 +40,7 @@ MEANINGS = {
         "its log (it crashed, is at its limit of connections, or requires TLS), and any proxy in between",
     ),
     Reason.UNREACHABLE: Meaning(
-        "host unreachable", "no route to the machine", "the network, the VPN and the security groups"
+        "host unreachable", "there is no route to the machine", "the network, the VPN and the security groups"
     ),
     Reason.DNS: Meaning(
         "host name cannot be resolved",
@@ -50,7 +50,7 @@ MEANINGS = {
     Reason.TLS: Meaning(
         "TLS handshake failed",
         "the TLS handshake failed, or the certificate is not trusted",
-        "the dates and names of the certificate; for an authority of your own `CA_BUNDLE`, for MongoDB `tlsCAFile` in the URL",
+        "the dates and names of the certificate; for an authority of your own, `CA_BUNDLE`",
     ),
     Reason.AUTH: Meaning(
         "credentials not accepted",
@@ -65,7 +65,7 @@ MEANINGS = {
     Reason.HTTP_STATUS: Meaning(
         "status code not accepted",
         "the service answered with a status code that is not in `STATUSES`",
-        "its log, for the status code in the detail",
+        "its log; the detail names the status code",
     ),
     Reason.REDIRECT: Meaning(
         "answer is a redirect",

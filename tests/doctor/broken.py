@@ -150,7 +150,9 @@ def http(folder):
                 odd = a.UNESCAPED.about(oddity="it has an unescaped @ in the user or the password: write %40")
                 yield Case("authenticate", f"{word}, an unescaped @", f"http://u:p@p@127.0.0.1:{port}", {}, odd)
         server.mode = Mode.STATUS_503
-        yield Case("check", "503", server.url, {}, general(Reason.HTTP_STATUS))
+        setting = "`DEPENDENCY__IT__STATUSES`"
+        advice = a.OTHER_STATUS.about(status="503 Service Unavailable", setting=setting)
+        yield Case("check", "503", server.url, {}, advice)
         server.mode = Mode.REDIRECT
         yield Case("check", "302", server.url, {}, general(Reason.REDIRECT))
         server.mode = Mode.OK
@@ -159,9 +161,8 @@ def http(folder):
         slow = a.SLOW.about(seconds="0.2", setting="`DEPENDENCY__IT__TIMEOUT_SECONDS`")
         yield Case("check", "slower than its timeout", server.url, {"timeout": 0.2}, slow)
     with answering(answer(b"499 X")) as port:
-        yield Case(
-            "check", "a status that is not standard", f"http://127.0.0.1:{port}", {}, general(Reason.HTTP_STATUS)
-        )
+        advice = a.OTHER_STATUS.about(status="499", setting=setting)
+        yield Case("check", "a status that is not standard", f"http://127.0.0.1:{port}", {}, advice)
     with answering(answer(b"404 N")) as port:
         yield Case("check", "404", f"http://127.0.0.1:{port}/healthz", {}, a.NO_SUCH_PATH)
 
