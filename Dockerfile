@@ -18,6 +18,9 @@ WORKDIR /srv
 # Readable by every user, even if the checkout was made with umask 077.
 COPY --chmod=755 app app
 COPY --chmod=755 bin/check-server-health.sh /usr/local/bin/
+# `docker exec CONTAINER server-health-doctor`: the same environment, network and names as the service.
+RUN printf '#!/bin/sh\ncd /srv && exec python -m app.doctor.command "$@"\n' >/usr/local/bin/server-health-doctor \
+ && chmod 755 /usr/local/bin/server-health-doctor
 
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

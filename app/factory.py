@@ -103,16 +103,15 @@ def answers_of(app: Flask) -> ProbeAnswers:
     return answers
 
 
-def watched(settings: Settings) -> list[tuple[Dependency, Check]]:
-    """Every dependency that is to be watched, and its check."""
+def configured(settings: Settings) -> list[tuple[Dependency, CheckConfig]]:
+    """Every dependency that is to be watched, and what its check is made from."""
     resolver = Resolver()
-    ca_bundle = settings.ca_bundle or certifi.where()
     pairs = []
     for each in settings.dependencies:
-        kind = kind_of(each.url.get_secret_value())
+        url = each.url.get_secret_value()
         dependency = Dependency(
             each.name,
-            kind.name,
+            kind_of(url).name,
             each.title,
             each.required,
             each.failures,
@@ -123,16 +122,31 @@ def watched(settings: Settings) -> list[tuple[Dependency, Check]]:
         )
         config = CheckConfig(
             each.name,
-            each.url.get_secret_value(),
+            url,
             each.timeout,
-            ca_bundle,
+            settings.ca_bundle or certifi.where(),
             resolver,
             each.statuses,
             each.body_matches,
             {name: value.get_secret_value() for name, value in each.headers.items()},
         )
-        pairs.append((dependency, kind.create(config)))
+        pairs.append((dependency, config))
     return pairs
+
+
+def watched(settings: Settings) -> list[tuple[Dependency, Check]]:
+    """Every dependency that is to be watched, and its check."""
+    return [(dependency, kind_of(config.url).create(config)) for dependency, config in configured(settings)]
+
+
+def dialler_of(settings: Settings) -> Dialler:
+    """What dials the upstreams."""
+    return Dialler(
+        settings.dial_timeout_seconds,
+        settings.ws_ping_interval_seconds,
+        settings.ca_bundle or certifi.where(),
+        Resolver(),
+    )
 
 
 def _watch(settings: Settings, state_log: StateLog) -> HealthWatch:
@@ -146,12 +160,7 @@ def _watch(settings: Settings, state_log: StateLog) -> HealthWatch:
 
 
 def _upstreams(settings: Settings, outcomes: Tally[str]) -> list[Upstream]:
-    dialler = Dialler(
-        settings.dial_timeout_seconds,
-        settings.ws_ping_interval_seconds,
-        settings.ca_bundle or certifi.where(),
-        Resolver(),
-    )
+    dialler = dialler_of(settings)
     backoff = Backoff(
         base=settings.reconnect_backoff_seconds,
         max_attempts=settings.reconnect_max_attempts,

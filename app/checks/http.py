@@ -66,6 +66,12 @@ class HttpCheck(Check):
             raise CheckFailed(Reason.REDIRECT, f"{detail}, a redirect")
         raise CheckFailed(Reason.HTTP_STATUS, detail)
 
+    def status(self, deadline: Deadline) -> tuple[str, int]:
+        """The version and the status code of one answer, accepted or not. Raises as `run` does."""
+        response = self._get(deadline)
+        self._read_rest(response, deadline)
+        return f"HTTP/{response.raw.version / 10}", response.status_code
+
     def _get(self, deadline: Deadline) -> requests.Response:
         self._link.deadline = deadline
         cutoff = self._link.cutoff

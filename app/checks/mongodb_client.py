@@ -48,10 +48,7 @@ class GuardedClient(monitoring.ServerHeartbeatListener):
 
         Raises CheckFailed, PyMongoError and TimeoutError.
         """
-        found = parse_uri(uri, warn=True, connect_timeout=deadline.share(2).remaining())  # in seconds, for each record
-        if len(found["nodelist"]) > MOST_SERVERS:
-            raise CheckFailed(Reason.PROTOCOL, f"more than {MOST_SERVERS} servers")
-        self.options: dict[str, Any] = found["options"]
+        hosts, self.options = parsed(uri, deadline)
         """What the URI and its DNS records set."""
         self.complaint: str | None = None
         """What was wrong with the answer that closed the client."""
@@ -76,7 +73,7 @@ class GuardedClient(monitoring.ServerHeartbeatListener):
         if "heartbeatFrequencyMS" not in self.options:
             more["heartbeatFrequencyMS"] = HEARTBEAT_MILLISECONDS
         if uri.startswith(SRV):
-            uri = _with_hosts(uri, found["nodelist"])
+            uri = _with_hosts(uri, hosts)
             more |= {name: self.options[name] for name in FROM_DNS if name in self.options}
         self._client: MongoClient[dict[str, Any]] = MongoClient(uri, connect=False, event_listeners=[self], **more)
         self._preference = self._client.read_preference
@@ -177,6 +174,17 @@ class GuardedClient(monitoring.ServerHeartbeatListener):
 
     def _former(self, topology: TopologyDescription) -> set[tuple[str, int | None]]:
         return set(self._heard) - set(topology.server_descriptions())
+
+
+def parsed(uri: str, deadline: Deadline) -> tuple[list[tuple[str, int]], dict[str, Any]]:
+    """The hosts and ports in `uri` or in its DNS records, and the options that the two set.
+
+    Raises CheckFailed, PyMongoError and, for `mongodb+srv`, which is looked up by `deadline`, DNSException.
+    """
+    found = parse_uri(uri, warn=True, connect_timeout=deadline.share(2).remaining())  # in seconds, for each record
+    if len(found["nodelist"]) > MOST_SERVERS:
+        raise CheckFailed(Reason.PROTOCOL, f"more than {MOST_SERVERS} servers")
+    return found["nodelist"], dict(found["options"])
 
 
 def _with_hosts(uri: str, hosts: list[tuple[str, int]]) -> str:

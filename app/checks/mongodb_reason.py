@@ -21,7 +21,7 @@ from pymongo.errors import (
 
 from app.net.connect import dial, wrap
 from app.net.deadline import Deadline
-from app.net.reason import Cause, Reason, cause_of
+from app.net.reason import NO_NAME_SERVER, Cause, Reason, cause_of
 from app.net.resolver import Resolver
 
 # AuthenticationFailed, Unauthorized, UserNotFound, and Atlas' own
@@ -65,6 +65,8 @@ def driver_cause(error: BaseException) -> Cause | None:
             return Cause(Reason.TIMEOUT, "no answer in time")
         case AutoReconnect():
             return _cause_in(str(error))
+        case dns.exception.Timeout():
+            return NO_NAME_SERVER
         case dns.exception.DNSException() | UnicodeError():  # UnicodeError: a name that DNS could not carry
             return Cause(Reason.DNS, "name not found")
         case ProtocolError() | BSONError():

@@ -21,6 +21,7 @@ STARTING = Cause(Reason.ERROR, "starting up")
 STOPPING = Cause(Reason.ERROR, "shutting down")
 TOO_MANY = Cause(Reason.ERROR, "too many connections")
 REFUSED = Cause(Reason.ERROR, "the server refused the connection")
+PASSWORD_REQUIRED = Cause(Reason.AUTH, "a password is required")
 NOT_POSTGRESQL = Cause(Reason.PROTOCOL, "not an answer of PostgreSQL")
 # The errors of a statement (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 STATES = {
@@ -34,7 +35,7 @@ STATES = {
 # What cannot be connected is reported as text alone: libpq has no code for it. The first that is found counts.
 TEXTS = (
     (b"password authentication failed", Cause(Reason.AUTH, "user or password refused")),
-    (b"no password supplied", Cause(Reason.AUTH, "a password is required")),
+    (b"no password supplied", PASSWORD_REQUIRED),
     (b"no pg_hba.conf entry", Cause(Reason.AUTH, "no pg_hba.conf entry for this client")),
     (b"authentication failed", Cause(Reason.AUTH, "user or password refused")),
     (b'role "', Cause(Reason.AUTH, "user refused")),
@@ -66,6 +67,11 @@ TEXTS = (
     (b"session is ", Cause(Reason.NO_PRIMARY, "no server with the role that the URL asks for")),
     (b"hot standby", Cause(Reason.NO_PRIMARY, "no server with the role that the URL asks for")),
 )
+
+
+def is_socket(host: str) -> bool:
+    """Whether libpq takes `host` for the folder of a Unix socket, not for a name."""
+    return host.startswith(("/", "@"))
 
 
 class _Connection:
@@ -132,21 +138,25 @@ class PostgresqlCheck(KeptCheck[_Connection]):
 
     def __init__(self, name: str, url: str, ca_bundle: str, resolver: Resolver) -> None:
         super().__init__(name)
-        self._parameters = {key: str(value) for key, value in conninfo_to_dict(url).items()}
-        self._parameters.setdefault("application_name", "server-health")
-        self._parameters.setdefault("gssencmode", "disable")
-        if self._parameters.get("sslmode", "").startswith("verify-"):
-            self._parameters.setdefault("sslrootcert", ca_bundle)
+        self.parameters = {key: str(value) for key, value in conninfo_to_dict(url).items()}
+        """The options of libpq that are in force."""
+        self.parameters.setdefault("application_name", "server-health")
+        self.parameters.setdefault("gssencmode", "disable")
+        if self.parameters.get("sslmode", "").startswith("verify-"):
+            self.parameters.setdefault("sslrootcert", ca_bundle)
+        hosts = self.parameters.get("host", "").split(",")
+        ports = self.parameters.get("port", "").split(",")
+        self.servers = [
+            (host, int(ports[position % len(ports)] or DEFAULT_PORT)) for position, host in enumerate(hosts)
+        ]
+        """Each host of the URL, or folder of a Unix socket, and its port."""
         self._resolver = resolver
 
     def connect(self, deadline: Deadline) -> _Connection:
         """See KeptCheck: every address of every host of the URL in turn."""
-        hosts = self._parameters.get("host", "").split(",")
-        ports = self._parameters.get("port", str(DEFAULT_PORT)).split(",")
         failure: Exception | None = None
-        for position, host in enumerate(hosts):
-            port = int(ports[position % len(ports)] or DEFAULT_PORT)
-            share = deadline.share(len(hosts) - position)
+        for position, (host, port) in enumerate(self.servers):
+            share = deadline.share(len(self.servers) - position)
             try:
                 return self._connect_to(host, port, share)
             except (OSError, CheckFailed) as error:
@@ -155,11 +165,11 @@ class PostgresqlCheck(KeptCheck[_Connection]):
         raise failure
 
     def _connect_to(self, host: str, port: int, deadline: Deadline) -> _Connection:
-        addresses = [""] if host.startswith(("/", "@")) else self._addresses(host, port, deadline)
+        addresses = [""] if is_socket(host) else self._addresses(host, port, deadline)
         failure: Exception | None = None
         for position, address in enumerate(addresses):
             where = {"host": host, "port": str(port)} | ({"hostaddr": address} if address else {})
-            connection = _Connection(PGconn.connect_start(make_conninfo("", **self._parameters | where).encode()))
+            connection = _Connection(PGconn.connect_start(make_conninfo("", **self.parameters | where).encode()))
             try:
                 connection.connect(deadline.share(len(addresses) - position), self)
             except (OSError, CheckFailed) as error:

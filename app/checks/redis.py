@@ -13,9 +13,11 @@ from app.net.tls import client_context, expires_at
 
 DEFAULT_PORT = 6379
 LINE_BYTES = 4096
+PASSWORD_REQUIRED = Cause(Reason.AUTH, "a password is required")
+NOT_EXPECTED = Cause(Reason.AUTH, "it does not expect a password")
 # The first word of an error (https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors).
 ERRORS = {
-    b"NOAUTH": Cause(Reason.AUTH, "a password is required"),
+    b"NOAUTH": PASSWORD_REQUIRED,
     b"WRONGPASS": Cause(Reason.AUTH, "user or password refused"),
     b"NOPERM": Cause(Reason.AUTH, "the user may not run PING"),
     b"LOADING": Cause(Reason.ERROR, "loading its data"),
@@ -45,17 +47,21 @@ class RedisCheck(KeptCheck[Stream]):
         self._ca_bundle = ca_bundle
         self._resolver = resolver
 
-    def connect(self, deadline: Deadline) -> Stream:
-        """See KeptCheck."""
+    def open(self, deadline: Deadline) -> Stream:
+        """A connection that is not authenticated. Raises OSError."""
         sock = dial(self._host, self._port, deadline, self._resolver)
         self.cutoff.hold(sock)
         if self._ca_bundle is not None:
             sock = wrap(sock, client_context(self._ca_bundle), self._host, deadline)
             self.certificate_expires_at = expires_at(sock)
-        stream = Stream(sock)
+        return Stream(sock)
+
+    def connect(self, deadline: Deadline) -> Stream:
+        """See KeptCheck."""
+        stream = self.open(deadline)
         try:
             if self._credentials:
-                _command(stream, ("AUTH", *self._credentials), b"+OK", deadline)
+                command(stream, ("AUTH", *self._credentials), b"+OK", deadline)
         except BaseException:
             stream.close()
             raise
@@ -63,10 +69,10 @@ class RedisCheck(KeptCheck[Stream]):
 
     def ask(self, connection: Stream, deadline: Deadline) -> None:
         """See KeptCheck."""
-        _command(connection, ("PING",), b"+PONG", deadline)
+        command(connection, ("PING",), b"+PONG", deadline)
 
 
-def _command(stream: Stream, words: tuple[str, ...], wanted: bytes, deadline: Deadline) -> None:
+def command(stream: Stream, words: tuple[str, ...], wanted: bytes, deadline: Deadline) -> None:
     """Send a command, and return if the answer is `wanted`. Raises CheckFailed, OSError."""
     parts = [word.encode() for word in words]
     stream.send(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts), deadline)
@@ -77,7 +83,7 @@ def _command(stream: Stream, words: tuple[str, ...], wanted: bytes, deadline: De
     if answer == wanted:
         return
     if answer.startswith(NO_PASSWORD):
-        raise CheckFailed(Reason.AUTH, "it does not expect a password")
+        raise CheckFailed(*NOT_EXPECTED)
     if answer.startswith(TOO_MANY):
         raise CheckFailed(Reason.ERROR, "too many connections")
     cause = ERRORS.get(answer[1:].partition(b" ")[0]) if answer.startswith(b"-") else None

@@ -21,11 +21,15 @@ UPSTREAM_LIMITS = Limits(frames=1000, size=4 * 1024 * 1024, message=float("inf")
 
 
 class DialFailed(Exception):
-    """The server was not reached, for `reason`. str() adds the detail, as in Cause."""
+    """The server was not reached, for `cause`, which str() shows."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(f"{reason} ({detail})")
-        self.reason = reason
+        self.cause = Cause(reason, detail)
+
+    @property
+    def reason(self) -> Reason:
+        return self.cause.reason
 
 
 @dataclass(frozen=True)

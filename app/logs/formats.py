@@ -70,6 +70,11 @@ class JsonLinesFormatter(JsonFormatter):
         return _escaped(super().format(record), _as_json)
 
 
+def printable(text: str) -> str:
+    """`text` with escapes in place of what could move a terminal's cursor, turn the text around it, or end its line."""
+    return _escaped(text, _as_python)
+
+
 def _escaped(text: str, escape: Callable[[str], str]) -> str:
     if text.isprintable():  # nearly always, and many times faster
         return text

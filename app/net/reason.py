@@ -48,11 +48,16 @@ class Cause(NamedTuple):
     detail: str
 
 
+NO_NAME_SERVER = Cause(Reason.DNS, "the name server did not answer")
+CERTIFICATE_REFUSED = Cause(Reason.TLS, "the peer refused our certificate, or its absence")
+NOT_TLS = Cause(Reason.TLS, "the peer does not speak TLS")
+
+
 def cause_of(error: BaseException) -> Cause | None:
     """The cause for one exception of a socket, of TLS or of a name look-up; None for any other."""
     match error:
         case socket.gaierror(errno=socket.EAI_AGAIN):
-            return Cause(Reason.DNS, "the name server did not answer")
+            return NO_NAME_SERVER
         case socket.gaierror():
             return Cause(Reason.DNS, "name not found")
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
@@ -62,9 +67,9 @@ def cause_of(error: BaseException) -> Cause | None:
         case ssl.SSLCertVerificationError(verify_code=code):
             return Cause(Reason.TLS, CERTIFICATES.get(code, "certificate refused"))
         case ssl.SSLError(reason=str(words)) if "ALERT" in words and "CERT" in words:
-            return Cause(Reason.TLS, "the peer refused our certificate, or its absence")
+            return CERTIFICATE_REFUSED
         case ssl.SSLError(reason=str(words)) if words in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
-            return Cause(Reason.TLS, "the peer does not speak TLS")
+            return NOT_TLS
         case ssl.SSLError():
             return Cause(Reason.TLS, "TLS handshake failed")
         case ConnectionRefusedError():

@@ -42,7 +42,8 @@ class Resolver:
         if not lookup.done.wait(deadline.remaining()):
             raise TimeoutError("the name look-up has not ended")
         if lookup.error is not None:
-            raise socket.gaierror(socket.EAI_NONAME, "no address") from lookup.error
+            code = lookup.error.errno if isinstance(lookup.error, socket.gaierror) else socket.EAI_NONAME
+            raise socket.gaierror(code, "no address") from lookup.error
         return lookup.addresses
 
     def _join_or_start(self, name: tuple[str, int]) -> _Lookup:

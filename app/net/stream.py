@@ -1,4 +1,4 @@
-"""What a plain protocol needs of a connected socket: to send, and to read lines, by a deadline."""
+"""What a plain protocol needs of a connected socket: to send, and to read lines or bytes, by a deadline."""
 
 import socket
 
@@ -24,13 +24,23 @@ class Stream:
         while b"\r\n" not in self._unread:
             if len(self._unread) > limit:
                 raise ValueError(f"a line of more than {limit} bytes")
-            self._sock.settimeout(deadline.remaining())
-            data = self._sock.recv(CHUNK)
-            if not data:
-                raise ConnectionResetError("closed by the peer")
-            self._unread += data
+            self._receive(deadline)
         line, _, self._unread = self._unread.partition(b"\r\n")
         return line
+
+    def read(self, size: int, deadline: Deadline) -> bytes:
+        """Exactly `size` bytes. Raises OSError."""
+        while len(self._unread) < size:
+            self._receive(deadline)
+        data, self._unread = self._unread[:size], self._unread[size:]
+        return data
+
+    def _receive(self, deadline: Deadline) -> None:
+        self._sock.settimeout(deadline.remaining())
+        data = self._sock.recv(CHUNK)
+        if not data:
+            raise ConnectionResetError("closed by the peer")
+        self._unread += data
 
     def close(self) -> None:
         self._sock.close()

@@ -1,3 +1,4 @@
+import json
 import pathlib
 import re
 import shutil
@@ -8,7 +9,7 @@ import unittest
 from urllib.parse import urljoin
 
 from app import __version__
-from tests.bin.checkout import ROOT
+from tests.bin.checkout import DEADLINE, ROOT
 from tests.peers.service import Service
 from tests.requirement import need
 
@@ -53,6 +54,18 @@ class InstallTest(unittest.TestCase):
             self.assertGreaterEqual(len(files), 3)
             for file in files:
                 self.assertEqual(service.get(urljoin("/", file)).status, 200, file)
+
+    def test_the_installed_doctor_examines_from_another_folder(self):
+        ran = subprocess.run(
+            [self.environment / "bin/server-health-doctor", "--json"],
+            cwd=self.folder,
+            env={"MONGO_URI": "", "AI_SERVICE_URL": "http://127.0.0.1:1"},
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+        )
+        self.assertEqual((ran.returncode, ran.stderr), (1, ""))
+        self.assertEqual([each["name"] for each in json.loads(ran.stdout)["dependencies"]], ["ai_service"])
 
     def test_every_file_of_the_package_is_installed(self):
         [installed] = self.environment.glob("lib/*/site-packages/app")

@@ -2,6 +2,7 @@
 
 import unittest
 
+import dns.exception
 from bson.errors import InvalidBSON
 from pymongo.errors import (
     AutoReconnect,
@@ -13,7 +14,7 @@ from pymongo.errors import (
 )
 
 from app.checks.mongodb_reason import MOST_TELLING, driver_cause
-from app.net.reason import Reason
+from app.net.reason import NO_NAME_SERVER, Reason
 
 
 class DriverCauseTest(unittest.TestCase):
@@ -33,6 +34,8 @@ class DriverCauseTest(unittest.TestCase):
             (AutoReconnect("SSL handshake failed: db:1: [SSL: WRONG_VERSION_NUMBER] wrong version"), Reason.TLS),
             (AutoReconnect("db:1: EOF occurred in violation of protocol (_ssl.c:2427)"), Reason.CLOSED),
             (UnicodeError("label too long"), Reason.DNS),
+            (dns.exception.Timeout(), Reason.DNS),
+            (dns.exception.DNSException(), Reason.DNS),
             (ProtocolError("Got opcode 1"), Reason.PROTOCOL),
             (InvalidBSON("invalid length"), Reason.PROTOCOL),
             (TypeError("'<' not supported"), Reason.PROTOCOL),
@@ -43,6 +46,10 @@ class DriverCauseTest(unittest.TestCase):
                 cause = driver_cause(error)
                 self.assertEqual(cause and cause.reason, reason)
                 self.assertIn(reason or Reason.ERROR, MOST_TELLING)
+
+    def test_a_name_server_that_does_not_answer_differs_from_a_name_that_does_not_exist(self):
+        self.assertEqual(driver_cause(dns.exception.Timeout()), NO_NAME_SERVER)
+        self.assertEqual(driver_cause(dns.exception.DNSException()).detail, "name not found")
 
     def test_the_detail_says_what_is_wrong_with_a_certificate(self):
         for words, detail in [

@@ -1,9 +1,11 @@
 import configparser
 import json
+import subprocess
 import unittest
 import uuid
 
 from app import __version__
+from app.doctor.advice import LOCALHOST
 from tests.container.engine import BUILD_SECONDS, ROOT, docker, inspect, need_engine
 from tests.peers.service import eventually
 
@@ -86,6 +88,20 @@ class ImageTest(unittest.TestCase):
         answer, status = run_script("--nagios")
         self.assertRegex(answer, "CRITICAL: .*ai_service.*mongodb")
         self.assertEqual(status, "2")
+
+    def test_the_doctor_in_the_image_sees_what_the_service_in_its_container_sees(self):
+        container = docker("run", "--detach", self.image)
+        self.addCleanup(docker, "rm", "--force", "--volumes", container)
+        for command in ("exec", container), ("run", "--rm", "--network", f"container:{container}", self.image):
+            with self.subTest(command[0]):
+                ran = subprocess.run(
+                    ["docker", *command, "server-health-doctor", "--json"], capture_output=True, text=True, timeout=60
+                )
+                self.assertEqual((ran.returncode, ran.stderr), (1, ""))
+                dependencies = json.loads(ran.stdout)["dependencies"]
+                self.assertEqual([each["name"] for each in dependencies], ["ai_service", "mongodb"])
+                for each in dependencies:
+                    self.assertEqual(each["means"], LOCALHOST.means)
 
     def test_a_bad_setting_ends_the_container_with_status_2(self):
         container = docker("create", "--env", "PORT=none", self.image)

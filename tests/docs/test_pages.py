@@ -20,6 +20,8 @@ CHECKED_BY = {
     ("docs/deployment.md", "Docker", "console"): "tests.container.test_docs",
     ("docs/deployment.md", "Compose", "console"): "tests.container.test_docs",
     ("docs/deployment.md", "systemd", "console"): "tests.container.test_systemd",
+    ("docs/doctor.md", "What it shows", "console"): "tests.docs.test_doctor",
+    ("docs/doctor.md", "Exit status and JSON", "json"): "tests.docs.test_doctor",
     ("docs/extending.md", "Adding a check", "python"): "tests.docs.test_extending.OwnCheckTest",
     ("docs/kubernetes.md", "Secret", "console"): "tests.docs.test_kubernetes.ManifestsTest",
     ("docs/kubernetes.md", "IPv6", "yaml"): "tests.docs.test_kubernetes.ManifestsTest",

@@ -6,6 +6,7 @@ import unittest
 import unittest.mock
 
 from app.net.deadline import Deadline
+from app.net.reason import NO_NAME_SERVER, cause_of
 from app.net.resolver import Resolver
 from tests.fakes import DEADLINE
 
@@ -55,8 +56,16 @@ class ResolverTest(unittest.TestCase):
         for result in (socket.gaierror(socket.EAI_NONAME, "no"), UnicodeError("label too long")):
             lookup = HangingLookup(result)
             lookup.release.set()
-            with self.subTest(result=result), self.assertRaises(socket.gaierror):
+            with self.subTest(result=result), self.assertRaises(socket.gaierror) as raised:
                 Resolver(lookup).resolve("a", 80, Deadline(DEADLINE))
+            self.assertEqual(cause_of(raised.exception).detail, "name not found")
+
+    def test_a_name_server_that_does_not_answer_differs_from_a_name_that_does_not_exist(self):
+        lookup = HangingLookup(socket.gaierror(socket.EAI_AGAIN, "try again"))
+        lookup.release.set()
+        with self.assertRaises(socket.gaierror) as raised:
+            Resolver(lookup).resolve("a", 80, Deadline(DEADLINE))
+        self.assertEqual(cause_of(raised.exception), NO_NAME_SERVER)
 
     def test_callers_share_one_look_up_that_hangs_and_leave_it_at_their_deadline(self):
         lookup = HangingLookup([ADDRESS])

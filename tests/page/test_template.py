@@ -30,7 +30,7 @@ class CardTest(unittest.TestCase):
         for words in (
             "Search index disconnected status code not accepted answered 503 optional, since ",
             ", for 3 min 5 s affects Search in the shop; browsing and orders go on means the service answered",
-            "look at its log; the detail has the number runbook wiki.example.com/runbooks/search last success 3 min 10 s",
+            "look at its log; the detail names the status code runbook wiki.example.com/runbooks/search last success 3 min 10 s",
             "60 checks, 6.1 ms to 18 ms, 37 failed last 24 h now connected 99.8 % of the time since the start",
             "3 changes",
         ):

@@ -1,0 +1,46 @@
+"""What a failure means, from the step and the cause alone."""
+
+from typing import NamedTuple
+
+from app.checks.check import CheckFailed
+from app.doctor import advice as a
+from app.net.reason import CERTIFICATE_REFUSED, NO_NAME_SERVER, NOT_TLS, Cause, Reason
+
+CREDENTIALS_REFUSED = Cause(Reason.AUTH, "credentials refused")
+
+
+class Words(NamedTuple):
+    """How a kind is spoken of: its protocol, what to write in the URL for or against TLS, and, behind "user and password
+    must be percent-encoded", where else a mistake in the credentials may be.
+    """
+
+    protocol: str
+    plain: str
+    secure: str
+    hint: str = ""
+
+
+def judged(step: str, error: BaseException | None, cause: Cause, words: Words) -> a.Advice:
+    """The most precise sentences for a `cause` that `step` failed for, and for `error`, behind it."""
+    protocol = "TLS" if step == "tls" else words.protocol
+    match cause.reason:
+        case Reason.DNS if cause == NO_NAME_SERVER:
+            return a.NAME_SERVER
+        case Reason.TIMEOUT if step == "name":
+            return a.NAME_SERVER
+        case Reason.TIMEOUT if step in ("tls", "speak"):
+            return a.SILENT.about(protocol=protocol)
+        case Reason.TLS if cause == NOT_TLS:
+            return a.NOT_TLS.about(plain=words.plain)
+        case Reason.TLS if cause == CERTIFICATE_REFUSED:
+            return a.CLIENT_CERTIFICATE
+        # A detail may be matched by its words, which are our own (see Cause).
+        case Reason.PROTOCOL if cause.detail.startswith("not a"):
+            return a.OTHER_PROTOCOL.about(protocol=protocol)
+        case Reason.AUTH if cause.detail.endswith(" refused"):
+            return a.REFUSED.about(hint=words.hint)
+        case Reason.AUTH | Reason.ERROR if isinstance(error, CheckFailed):
+            return a.REPORTED.about(detail=cause.detail)
+        case Reason.ERROR:
+            return a.UNEXPECTED.about(error=type(error).__name__)
+    return a.general(cause)

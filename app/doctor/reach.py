@@ -1,0 +1,91 @@
+"""The first two steps: names to addresses, and a connection to each address."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from app.net.connect import connect
+from app.net.deadline import Deadline
+from app.net.reason import cause_of
+from app.net.resolver import Address, Resolver
+
+
+class Server(NamedTuple):
+    """A host, by name or address, and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host and self.address is not None else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+        """The host, if it is an address and not a name."""
+        try:
+            return ipaddress.ip_address(self.host)
+        except ValueError:
+            return None
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.host == "localhost" or (self.address is not None and self.address.is_loopback)
+
+
+class Tried(NamedTuple):
+    """How several attempts went: the addresses of each server that were reached, what to say of each attempt, and the
+    errors of those that failed, by server.
+    """
+
+    reached: dict[Server, list[Address]]
+    words: list[str]
+    errors: dict[Server, Exception]
+
+    @property
+    def text(self) -> str:
+        return "; ".join(self.words)
+
+
+def resolve(servers: Sequence[Server], resolver: Resolver, deadline: Deadline) -> Tried:
+    """The addresses of each server. Each name gets an equal share of the time left."""
+    tried = Tried({}, [], {})
+    for position, server in enumerate(servers):
+        try:
+            addresses = resolver.resolve(server.host, server.port, deadline.share(len(servers) - position))
+        except (OSError, RuntimeError) as error:  # RuntimeError: no thread for the look-up
+            tried.errors[server] = error
+            tried.words.append(f"{server.host}: {words_for(error)}")
+            continue
+        tried.reached[server] = addresses
+        if server.address is None:
+            digits = dict.fromkeys(str(address[4][0]) for address in addresses)
+            tried.words.append(f"{server.host} -> {', '.join(digits)}")
+        else:
+            tried.words.append(f"{server.host} is an address")
+    return tried
+
+
+def connect_each(found: Mapping[Server, Sequence[Address]], deadline: Deadline) -> Tried:
+    """A connection to each address of each server, closed at once. Each gets an equal share of the time left."""
+    pairs = [(server, address) for server, addresses in found.items() for address in addresses]
+    tried = Tried({}, [], {})
+    for position, (server, address) in enumerate(pairs):
+        shown = Server(*address[4][:2])
+        try:
+            connect([address], deadline.share(len(pairs) - position)).close()
+        except OSError as error:
+            tried.errors.setdefault(server, error)
+            tried.words.append(f"{shown} {words_for(error)}")
+        else:
+            tried.reached.setdefault(server, []).append(address)
+            tried.words.append(f"{shown} connected")
+    return tried
+
+
+def words_for(error: BaseException) -> str:
+    """A few safe words for an error of a socket or of a look-up."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    cause = cause_of(error)
+    return cause.detail if cause is not None else type(error).__name__

@@ -1,0 +1,50 @@
+"""What there is to examine: every dependency and every upstream of the settings."""
+
+from typing import Any
+
+from app.checks.check import CheckConfig
+from app.checks.kinds import kind_of
+from app.connections.target import Target
+from app.doctor.approach import Approach, Place
+from app.doctor.http import HttpApproach
+from app.doctor.mongodb import MongoDbApproach
+from app.doctor.redis import RedisApproach
+from app.doctor.websocket import KIND, UpstreamApproach, UpstreamCheck
+from app.factory import configured, dialler_of
+from app.net.resolver import Resolver
+from app.settings import Settings
+from app.settings.drivers import unescaped
+
+AnyApproach = Approach[Any]
+# A kind that is not in this table gets the steps of Approach.
+APPROACHES: dict[str, type[AnyApproach]] = {"http": HttpApproach, "mongodb": MongoDbApproach, "redis": RedisApproach}
+
+
+def dependencies(settings: Settings, place: Place) -> list[AnyApproach]:
+    """One approach for each dependency, sorted by name."""
+    return [approach(dependency.kind, config, place) for dependency, config in configured(settings)]
+
+
+def upstreams(settings: Settings, place: Place) -> list[AnyApproach]:
+    """One approach for each upstream, sorted by name."""
+    dialler = dialler_of(settings)
+    approaches: list[AnyApproach] = []
+    for each in sorted(settings.ws_upstreams, key=lambda upstream: upstream.name):
+        url = each.url.get_secret_value()
+        target = Target.parse(url)
+        config = CheckConfig(each.name, url, dialler.timeout, dialler.ca_bundle, Resolver())
+        check = UpstreamCheck(each.name, dialler, target)
+        approaches.append(UpstreamApproach(KIND, config, check, target.port, place, unescaped(url)))
+    return approaches
+
+
+def approach(kind: str, config: CheckConfig, place: Place) -> AnyApproach:
+    """The approach to a dependency of `kind`."""
+    made = APPROACHES.get(kind, AnyApproach)
+    if kind == "postgresql":
+        # Imported where it is needed, as in app/checks/kinds.py: libpq costs 8 MB.
+        from app.doctor.postgresql import PostgresqlApproach
+
+        made = PostgresqlApproach
+    check = kind_of(config.url)
+    return made(kind, config, check.create(config), check.port or 0, place, unescaped(config.url))
