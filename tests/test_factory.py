@@ -110,6 +110,8 @@ class FactoryTest(unittest.TestCase):
                 "draining",
                 "started_at",
                 "software",
+                "probers",
+                "advice",
             ],
         )
         self.assertEqual(set(body["connections"]), {"by_state", "outbound", "inbound"})

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers.gthread import TConn
 
+from app.health.probers import Asked, Prober
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -12,11 +14,15 @@ READ_BYTES = 8 * 1024
 
 
 class ClientSocket(socket.socket):
-    """A client's socket on which nothing waits: what is written is kept in `unsent` until `flush` sends it."""
+    """A client's socket on which nothing waits: what is written is kept in `unsent` until `flush` sends it.
+
+    `asked` is the request that a thread answers, if it is counted as a probe.
+    """
 
     def __init__(self, accepted: socket.socket) -> None:
         super().__init__(accepted.family, accepted.type, accepted.proto, accepted.detach())
         self.unsent = bytearray()
+        self.asked: Asked | None = None
 
     def setblocking(self, _blocking: bool, /) -> None:
         """Leave it blocking: the loop asks for no wait in each call, and gunicorn's switching costs system calls."""
@@ -53,7 +59,8 @@ class ProbeConnection(TConn):
 
     `unparsed` are those bytes, of which the first `judged` are not enough for the parser. `keep_alive`: whether another
     request may follow the one that has been answered. `drained` counts what has been read, and thrown away, since our
-    side ended.
+    side ended. `reading`: whether what arrives is to be read; otherwise it is closed, or its probe is parked. `prober`
+    is the one whose probe was the last that the lane answered.
     """
 
     sock: ClientSocket
@@ -65,6 +72,9 @@ class ProbeConnection(TConn):
         self.keep_alive = True
         self.drained = 0
         self.open = True
+        self.reading = True
+        self.address: str = self.client[0]
+        self.prober: Prober | None = None
         # It reaches a pool thread with a whole head: gunicorn need not wait there for the first byte.
         self.data_ready = True
 
@@ -88,6 +98,15 @@ class ProbeConnection(TConn):
         except OSError:
             return b""
         return data
+
+    def ended(self) -> bool:
+        """Whether the peer has ended its side, and nothing that it sent before is unread."""
+        try:
+            return not self.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def write(self, answer: bytes) -> bool:
         """Send a small answer at once; False if the peer has gone, or has let its answers pile up."""

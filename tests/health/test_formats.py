@@ -71,7 +71,7 @@ class TextTest(unittest.TestCase):
             (record("ai_service"), record("cache", Reason.TIMEOUT, required=False), record("mongodb", Reason.REFUSED)),
         )
         self.assertEqual(
-            text(report, NOW).decode(),
+            text(report, NOW, {}).decode(),
             "shop 2.1 is unhealthy\n"
             "DEPENDENCY        STATUS                 FOR  LATENCY  LAST SUCCESS\n"
             "mongodb           disconnected: refused  1 s  1.2 ms   never\n"
@@ -84,7 +84,7 @@ class TextTest(unittest.TestCase):
     def test_no_line_is_longer_than_80_columns_whatever_the_names_are(self):
         names = ["x" * 32 + str(number) for number in range(32)]
         report = Report(IDENTITY, tuple(record(name, Reason.HTTP_STATUS, required=False) for name in names))
-        lines = text(report, NOW + 400 * 86_400_000).decode().splitlines()
+        lines = text(report, NOW + 400 * 86_400_000, {}).decode().splitlines()
         self.assertEqual(len(lines), 2 + 64)
         self.assertLessEqual(max(map(len, lines)), 80)
 
