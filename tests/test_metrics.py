@@ -105,6 +105,7 @@ class MetricsTest(unittest.TestCase):
             self.watch.check("mongodb", reason)
         self.watch.check("ai_service")
         self.reconnects.count("gave_up")
+        self.abandoned.count("/metrics")
         for cause in ("token", "origin", "handshake", "busy", "evicted"):
             self.registry.refused.count(cause)
         self.assertEqual(self.samples().keys(), before)

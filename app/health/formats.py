@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+from app.health.prober_kinds import OTHER
 from app.health.record import Record
 from app.health.report import Report, to_json
 
@@ -98,12 +99,12 @@ def _probers(probers: Sequence[Mapping[str, Any]], now: int) -> Iterable[str]:
         return
     yield "WHO ASKS"
     ranked = sorted(probers, key=lambda each: (-(each["abandoned"] or 0), -each["last_seen"]))
-    rows = [("ADDRESS", "KIND", "ROUTE", "COUNT", "EVERY", "LAST", "SEEN", "GAVE UP")]
+    rows = [("ADDRESS", "PROBER", "ROUTE", "COUNT", "EVERY", "LAST", "SEEN", "GAVE UP")]
     for each in ranked[:MOST_ROWS]:
         rows.append(
             (
                 each["address"],
-                each["kind"],
+                each["product"] if each["kind"] == OTHER else each["kind"],
                 each["route"],
                 str(each["count"]),
                 "-" if each["period_ms"] is None else _period(each["period_ms"]),

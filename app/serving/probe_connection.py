@@ -1,6 +1,7 @@
 """One connection of the probe worker."""
 
 import socket
+import struct
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers.gthread import TConn
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 READ_BYTES = 8 * 1024
+LAST_ACK_RECEIVED = struct.Struct("=56xI")  # tcpi_last_ack_recv, in milliseconds (linux/tcp.h)
 
 
 class ClientSocket(socket.socket):
@@ -107,6 +109,14 @@ class ProbeConnection(TConn):
             return False
         except OSError:
             return True
+
+    def silent_for(self) -> float | None:
+        """Seconds since the peer's last segment, the one that ended its side included; None if that is not known."""
+        try:
+            info = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, LAST_ACK_RECEIVED.size)
+            return LAST_ACK_RECEIVED.unpack(info)[0] / 1000  # type: ignore[no-any-return]
+        except (AttributeError, OSError, struct.error):  # only Linux has it
+            return None
 
     def write(self, answer: bytes) -> bool:
         """Send a small answer at once; False if the peer has gone, or has let its answers pile up."""

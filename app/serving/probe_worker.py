@@ -155,10 +155,12 @@ class ProbeWorker(ThreadWorker):
             self.method_queue.defer(self._clients.take_back, conn)
 
     def _note_abandonment(self, conn: ProbeConnection) -> None:
-        """Count a probe whose client left before a thread had its answer. When it left is not known."""
+        """Count a probe whose client left before a thread had its answer, where the system tells when it left."""
         asked = conn.sock.asked
-        if asked is not None and conn.ended() and self._probers.clock() - asked.at >= PIPED_SECONDS:
-            self._probers.gave_up(asked.prober, None)
+        if asked is not None and conn.ended() and (silent := conn.silent_for()) is not None:
+            waited = self._probers.clock() - asked.at - silent
+            if waited >= PIPED_SECONDS:
+                self._probers.gave_up(asked.prober, waited)
 
     def _closed(self) -> None:
         """A connection has been closed."""
