@@ -26,8 +26,8 @@ PIPED_SECONDS = 0.1
 class Prober:
     """Counts the requests of one prober: those for one route, from one address, with one product.
 
-    Any thread may count; moments are of the table's clock. Once evicted from the table, it equals no request any more
-    (`product` is EVICTED), so a connection that remembers it looks it up anew.
+    The first of them creates it. Any thread may count; moments are of the table's clock. When it is evicted from the
+    table, its `product` becomes EVICTED, which no request has, so a connection that remembers it looks it up anew.
     """
 
     EVICTED = ""  # unlike the product of a request, which is None if it is empty
@@ -41,7 +41,6 @@ class Prober:
         "_part_ends",
         "abandoned",
         "abandoned_after",
-        "address",
         "count",
         "first",
         "last_status",
@@ -50,12 +49,11 @@ class Prober:
         "route",
     )
 
-    def __init__(self, address: str, product: str | None, route: str, now: float, lock: threading.Lock) -> None:
-        self.address = address
+    def __init__(self, product: str | None, route: str, now: float, lock: threading.Lock) -> None:
         self.product = product
         self.route = route
         self.first = now
-        self.count = 0
+        self.count = 1
         self.moments: deque[float] = deque(maxlen=DISTANCES + 1)
         self.last_status: int | None = None
         self.abandoned = 0
@@ -79,16 +77,17 @@ class Prober:
             self._end_part(now)
 
     def flood_rate(self, now: float) -> float:
-        """Requests a second in a flood that has lasted for FLOOD_SECONDS at least; 0 if there is none. Under the lock."""
-        part_began = self._part_ends - PART_SECONDS
-        lasted = part_began - self._busy_since
-        if lasted < FLOOD_SECONDS or now - self.last > PART_SECONDS:
-            return 0.0
-        return (self._part_count - self._busy_count) / lasted
+        """Requests a second in a flood that has lasted for FLOOD_SECONDS at least; 0 if there is none."""
+        with self._lock:
+            lasted = self._part_ends - PART_SECONDS - self._busy_since
+            counted = self._part_count - self._busy_count
+        return counted / lasted if lasted >= FLOOD_SECONDS and now - self.last <= PART_SECONDS else 0.0
 
     def _end_part(self, now: float) -> None:
         with self._lock:
             elapsed = now - self._part_ends + PART_SECONDS
+            if elapsed < PART_SECONDS:
+                return  # another thread has just ended it
             if self.count - self._part_count <= FLOOD_RATE * elapsed:
                 self._busy_since, self._busy_count = now, self.count
             self._part_ends, self._part_count = now + PART_SECONDS, self.count
@@ -153,7 +152,7 @@ class Probers:
                 if len(self._table) >= MOST_PROBERS:
                     oldest = min(self._table, key=lambda each: self._table[each].last)
                     self._table.pop(oldest).product = Prober.EVICTED
-                prober = self._table[key] = Prober(*key, self.clock(), self._lock)
+                prober = self._table[key] = Prober(product, route, self.clock(), self._lock)
                 self._asked.add(route)
         return prober
 
@@ -181,17 +180,18 @@ class Probers:
         """Everything known of each prober, the one most recently seen first."""
         now, wall = self.clock(), self._wall()
         with self._lock:
-            seen = [self._seen(prober, now, wall) for prober in self._table.values()]
+            table = [*self._table.items()]
+        seen = [self._seen(*key, prober, now, wall) for key, prober in table]
         return sorted(seen, key=lambda each: each.last_seen, reverse=True)
 
-    def _seen(self, prober: Prober, now: float, wall: float) -> Seen:
+    def _seen(self, address: str, product: str | None, route: str, prober: Prober, now: float, wall: float) -> Seen:
         distances = [later - earlier for earlier, later in pairwise([*prober.moments])]
         after = prober.abandoned_after
         return Seen(
-            prober.address,
-            prober.product,
-            kind_of(prober.product),
-            prober.route,
+            address,
+            product,
+            kind_of(product),
+            route,
             first_seen=int((wall - now + prober.first) * 1000),
             last_seen=int((wall - now + prober.last) * 1000),
             count=prober.count,
