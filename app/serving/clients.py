@@ -184,7 +184,8 @@ class Clients:
             conn.reading = False
             self._watch(conn, Stage.PARKED)
         else:
-            self._send(conn, *rendered)
+            answer, close = rendered
+            self._send(conn, answer, close)
 
     def _send(self, conn: ProbeConnection, answer: bytes, close: bool) -> None:
         if not conn.write(answer):

@@ -74,12 +74,12 @@ class Lane(Generic[Client]):
 
     def answer(self, client: Client, request: ProbeRequest) -> Rendered | None:
         """The answer to a probe; None if it has to wait: `over` yields it later."""
-        prober = client.prober
-        if prober is None or prober.product != request.product or prober.route != request.path:
-            prober = client.prober = self._probers.find(client.address, request.product, request.path)
+        path, product, prober = request.path, request.product, client.prober
+        if prober is None or prober.product != product or prober.route != path:
+            prober = client.prober = self._probers.find(client.address, product, path)
         now = self._clock()
         prober.asked(now)
-        if request.path == LIVE:
+        if path == LIVE:
             return self._rendered(request, None, prober)
         report, waits = self._watch.ask(now)
         if not waits:
@@ -117,16 +117,18 @@ class Lane(Generic[Client]):
         self.wakes_at = min(self.wakes_at, parked.until)
 
     def _rendered(self, request: ProbeRequest, report: Report | None, prober: Prober) -> Rendered:
+        path, head_only, minor, keep_alive, _ = request
         moment = self._wall()
-        answer = self._answers.answer(request.path, report, int(moment * 1000))
-        prober.last_status = answer.status
-        if int(moment) != self._second:
-            self._second = int(moment)
+        status, body = self._answers.answer(path, report, int(moment * 1000))
+        prober.last_status = status
+        second = int(moment)
+        if second != self._second:
+            self._second = second
             self._heads.clear()
+        close = not keep_alive or self._draining()
         # Only /health varies in its format.
-        close = not request.keep_alive or self._draining()
-        which = request.minor, answer.status, close, len(answer.body), request.path == HEALTH
+        which = minor, status, close, len(body), path == HEALTH
         head = self._heads.get(which)
         if head is None:
             head = self._heads[which] = answer_bytes.head(*which, moment=moment)
-        return head if request.head_only else head + answer.body, close
+        return head if head_only else head + body, close
