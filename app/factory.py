@@ -119,7 +119,7 @@ def answers_of(app: Flask) -> ProbeAnswers:
 
 
 def probers_of(app: Flask) -> Probers:
-    """Who asks an application of `create_app`."""
+    """The probers of an application of `create_app`."""
     probers: Probers = app.extensions[PROBERS]
     return probers
 

@@ -1,4 +1,4 @@
-"""What the way in which probers ask says about the settings, theirs or ours: a closed list of five codes."""
+"""Advice where the way in which probers ask is at odds with a setting, theirs or ours: a closed list of five codes."""
 
 import logging
 from collections.abc import Callable, Iterable

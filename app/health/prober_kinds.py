@@ -1,4 +1,4 @@
-"""What a User-Agent header says about a prober: its first product, and which kind of prober that is. Pure."""
+"""What a User-Agent header reveals about a prober: its first product, and which kind of prober that is. Pure."""
 
 import re
 

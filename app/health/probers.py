@@ -1,4 +1,4 @@
-"""Who asks for health, how often, and who gives up: a table that stays small whatever strangers send."""
+"""The probers: how often each asks, and how often it gives up, in a table that stays small whatever strangers send."""
 
 import threading
 import time

@@ -155,7 +155,7 @@ class ProbeWorker(ThreadWorker):
             self.method_queue.defer(self._clients.take_back, conn)
 
     def _note_abandonment(self, conn: ProbeConnection) -> None:
-        """Count a probe whose client left before a thread had its answer, where the system tells when it left."""
+        """Count a probe whose client left before a thread had its answer, where the system reports when it left."""
         asked = conn.sock.asked
         if asked is not None and conn.ended() and (silent := conn.silent_for()) is not None:
             waited = self._probers.clock() - asked.at - silent

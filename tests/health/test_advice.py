@@ -1,4 +1,4 @@
-"""What the way in which probers ask says about the settings: each code, each rule, with a scripted clock."""
+"""Advice about probers: each code, each rule, with a scripted clock."""
 
 import unittest
 
@@ -219,7 +219,7 @@ class AdvisorTest(AdviceTest):
         [prober] = facts["probers"]
         self.assertEqual((prober["kind"], prober["route"], prober["count"]), ("kubelet", LIVE, 2))
 
-    def test_each_code_is_logged_once_whoever_shows_it(self):
+    def test_each_code_is_logged_once_however_many_probers_show_it(self):
         log = LogLines(self, "app.health.advice")
         self.advisor.tick()
         self.assertEqual(log.lines, [])

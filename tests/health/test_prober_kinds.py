@@ -1,4 +1,4 @@
-"""What a User-Agent header says about a prober."""
+"""What a User-Agent header reveals about a prober."""
 
 import unittest
 

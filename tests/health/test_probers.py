@@ -1,4 +1,4 @@
-"""The table of those that ask for health, with a scripted clock."""
+"""The table of probers, with a scripted clock."""
 
 import threading
 import tracemalloc

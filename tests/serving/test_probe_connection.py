@@ -54,7 +54,7 @@ class TestClientSocket(unittest.TestCase):
 
 
 class TestProbeConnection(unittest.TestCase):
-    """What can be told of the client without reading what it sends."""
+    """What is known of a client without reading what it sends."""
 
     def setUp(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -85,6 +85,6 @@ class TestProbeConnection(unittest.TestCase):
         self.theirs.close()
         eventually(self.conn.ended)
 
-    def test_where_the_system_does_not_tell_nothing_is_known_of_its_silence(self):
+    def test_its_silence_is_not_known_where_the_system_does_not_report_it(self):
         with mock.patch.object(socket, "TCP_INFO", 9999):
             self.assertIsNone(self.conn.silent_for())

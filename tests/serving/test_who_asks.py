@@ -1,4 +1,4 @@
-"""Who asks, and who gives up, on a real gunicorn with the probe worker."""
+"""Probers, and those that give up, on a real gunicorn with the probe worker."""
 
 import contextlib
 import os
@@ -58,7 +58,7 @@ class WhoAsksTest(OddServiceTest):
 
 
 class TestSeen(WhoAsksTest):
-    """Nobody waits and nobody leaves."""
+    """No probe waits, and no client leaves."""
 
     def test_the_lane_and_flask_count_the_same_prober_together(self):
         with contextlib.closing(self.service.connect()) as sock:

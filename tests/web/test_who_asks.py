@@ -1,4 +1,4 @@
-"""Who asks, where Flask answers: under any server, and under a stock gunicorn worker."""
+"""Probers that Flask answers, under any server and under a stock gunicorn worker."""
 
 import json
 import unittest
@@ -86,7 +86,7 @@ class WhoAsksTest(unittest.TestCase):
 
 
 class TokenTest(unittest.TestCase):
-    def test_who_asks_is_behind_the_token_and_one_without_it_is_counted(self):
+    def test_the_probers_are_shown_behind_the_token_and_one_without_it_is_counted(self):
         app = create_app(Settings.load({"STATUS_TOKEN": "secret"}))
         client = app.test_client()
         for path in ("/health", "/health/details", "/metrics"):
@@ -100,7 +100,7 @@ class TokenTest(unittest.TestCase):
 
 
 class StockWorkerTest(unittest.TestCase):
-    def test_the_stock_worker_counts_who_asks_and_cannot_see_who_leaves(self):
+    def test_the_stock_worker_counts_probers_and_cannot_see_abandonment(self):
         with Service(WORKER_CLASS="gthread") as service:
             for _ in range(3):
                 service.get("/healthz", User_Agent="kube-probe/1.31")
