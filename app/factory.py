@@ -14,9 +14,11 @@ from app.connections.monitor import Monitor
 from app.connections.registry import Registry
 from app.connections.target import Target
 from app.connections.upstream import OUTCOMES, Upstream
-from app.health.answers import ProbeAnswers
+from app.health.advice import Advisor, Limits
+from app.health.answers import DETAILS, METRICS, ProbeAnswers
 from app.health.checker_state import Step
 from app.health.dependency import Dependency
+from app.health.probers import Probers
 from app.health.report import Identity
 from app.health.state_log import StateLog
 from app.health.timing import Timing
@@ -28,7 +30,7 @@ from app.runtime import Runtime
 from app.settings import Settings
 from app.settings.masks import mask
 from app.tally import Tally
-from app.web import access, error_handlers, security_headers
+from app.web import access, error_handlers, security_headers, who_asks
 from app.web.feed import Feed
 from app.web.health_routes import create_health_blueprint
 from app.web.metrics_routes import create_metrics_blueprint
@@ -37,6 +39,7 @@ from app.web.websocket_routes import create_websocket_blueprint
 
 EXTENSION = "server_health"
 ANSWERS = "server_health_answers"
+PROBERS = "server_health_probers"
 
 
 def create_app(settings: Settings) -> Flask:
@@ -56,28 +59,40 @@ def create_app(settings: Settings) -> Flask:
         runtime.ailing_threads,
         lambda: runtime.draining,
     )
+    probers = Probers([*dict.fromkeys(answers.routes.values()), DETAILS, METRICS])
+    advisor = Advisor(
+        probers, Limits(settings.drain_seconds, settings.unhealthy_status_code, settings.probe_wait_seconds)
+    )
+    monitor.listen(advisor.tick)
     metrics = Metrics(
         watch,
         registry,
         monitor,
         reconnects=reconnects,
         probes=answers.counts,
+        abandoned=probers.abandoned,
         turned_away=runtime.turned_away,
         draining=lambda: runtime.draining,
         dropped_lines=dropped_lines,
     )
+
+    def facts() -> dict[str, Any]:
+        return runtime.facts() | advisor.facts()
+
     token = settings.status_token.get_secret_value()
     app = Flask("app", static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # GET and HEAD are all there is
     app.url_map.merge_slashes = False  # /health//ready is 404: a balancer takes a redirect for healthy
     app.extensions[EXTENSION] = runtime
     app.extensions[ANSWERS] = answers
+    app.extensions[PROBERS] = probers
+    who_asks.init_app(app, probers, answers.routes)
     access.init_app(app, token, answers.routes)
     error_handlers.init_app(app)
     security_headers.init_app(app, answers.routes)
-    app.register_blueprint(create_health_blueprint(watch, answers, runtime.facts))
+    app.register_blueprint(create_health_blueprint(watch, answers, facts))
     app.register_blueprint(create_metrics_blueprint(metrics))
-    app.register_blueprint(create_page_blueprint(watch, runtime.facts))
+    app.register_blueprint(create_page_blueprint(watch, facts))
     app.register_blueprint(
         create_websocket_blueprint(
             _feed(runtime),
@@ -101,6 +116,12 @@ def answers_of(app: Flask) -> ProbeAnswers:
     """The answers to probes of an application of `create_app`."""
     answers: ProbeAnswers = app.extensions[ANSWERS]
     return answers
+
+
+def probers_of(app: Flask) -> Probers:
+    """The probers of an application of `create_app`."""
+    probers: Probers = app.extensions[PROBERS]
+    return probers
 
 
 def configured(settings: Settings) -> list[tuple[Dependency, CheckConfig]]:

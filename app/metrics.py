@@ -32,7 +32,7 @@ class Metrics:
     """Everything that `/metrics` reports; every series exists from the start, as zero.
 
     Events are counted as they happen; states are read at each scrape. The tallies are counts kept by
-    other parts: `reconnects` by outcome, `probes` by route and status code, `turned_away` by cause.
+    other parts: `reconnects` by outcome, `probes` by route and status code, `abandoned` by route, `turned_away` by cause.
     """
 
     content_type = CONTENT_TYPE_PLAIN_0_0_4
@@ -45,6 +45,7 @@ class Metrics:
         *,
         reconnects: Tally[str],
         probes: Tally[tuple[str, int]],
+        abandoned: Tally[str],
         turned_away: Tally[str],
         draining: Callable[[], bool],
         dropped_lines: Callable[[], int],
@@ -53,7 +54,7 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._registry.register(
-            _Holding(watch, registry, monitor, reconnects, probes, turned_away, draining, dropped_lines)
+            _Holding(watch, registry, monitor, reconnects, probes, abandoned, turned_away, draining, dropped_lines)
         )
         watch.listen(_Checks(watch.dependencies, self._registry))
         ProcessCollector(registry=self._registry)
@@ -113,6 +114,7 @@ class _Holding(Collector):
         monitor: Monitor,
         reconnects: Tally[str],
         probes: Tally[tuple[str, int]],
+        abandoned: Tally[str],
         turned_away: Tally[str],
         draining: Callable[[], bool],
         dropped_lines: Callable[[], int],
@@ -122,6 +124,7 @@ class _Holding(Collector):
         self._monitor = monitor
         self._reconnects = reconnects
         self._probes = probes
+        self._abandoned = abandoned
         self._turned_away = turned_away
         self._draining = draining
         self._dropped_lines = dropped_lines
@@ -181,6 +184,12 @@ class _Holding(Collector):
             "Probes answered.",
             ["route", "code"],
             {(route, str(code)): n for (route, code), n in self._probes.snapshot().items()},
+        )
+        yield _counter(
+            "probes_abandoned",
+            "Probes whose client closed the connection before it had the answer.",
+            ["route"],
+            {(route,): n for route, n in self._abandoned.snapshot().items()},
         )
         yield CounterMetricFamily(
             f"{PREFIX}_log_lines_dropped",

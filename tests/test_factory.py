@@ -5,9 +5,9 @@ import socket
 import threading
 import unittest
 
-from app.factory import answers_of, create_app, runtime_of
+from app.factory import answers_of, create_app, probers_of, runtime_of
 from app.settings import Settings
-from tests.fakes import DEADLINE
+from tests.fakes import DEADLINE, LogLines
 
 
 def unused_port():
@@ -110,6 +110,8 @@ class FactoryTest(unittest.TestCase):
                 "draining",
                 "started_at",
                 "software",
+                "probers",
+                "advice",
             ],
         )
         self.assertEqual(set(body["connections"]), {"by_state", "outbound", "inbound"})
@@ -189,7 +191,8 @@ class FactoryTest(unittest.TestCase):
         self.start(app)
         for path in ("/health", "/health/live", "/health/ready", "/health/details", "/absent"):
             with self.subTest(path):
-                response = app.test_client().get(path)
+                # The address of a prober, which the details show, is not what is looked for.
+                response = app.test_client().get(path, environ_base={"REMOTE_ADDR": "192.0.2.7"})
                 text = response.get_data(as_text=True) + json.dumps(list(response.headers))
                 for secret in ("hunter2", "127.0.0.1", "mongodb://", "Errno"):
                     self.assertNotIn(secret, text)
@@ -197,3 +200,35 @@ class FactoryTest(unittest.TestCase):
     def test_errors_are_problems(self):
         app = self.create()
         self.assertEqual(self.get(app, "/absent"), (404, {"type": "about:blank", "title": "Not Found", "status": 404}))
+
+    def test_who_asks_reaches_the_details_the_text_and_the_metrics(self):
+        app = self.create()
+        self.get(app, "/health", headers={"User-Agent": "kube-probe/1.31"})
+        details = self.get(app, "/health/details", headers={"User-Agent": "curl/8"})[1]
+        self.assertEqual(
+            {(each["kind"], each["route"]) for each in details["probers"]},
+            {("kubelet", "/health"), ("curl", "/health/details")},
+        )
+        self.assertEqual(details["advice"], [])
+        text = app.test_client().get("/health/details", headers={"Accept": "text/plain"}).text
+        self.assertRegex(text, r"WHO ASKS\n  ADDRESS .*\n(.*\n)*  127\.0\.0\.1 +kubelet +/health ")
+        metrics = app.test_client().get("/metrics").text
+        self.assertIn('server_health_probes_abandoned_total{route="/health"} 0.0', metrics)
+
+    def test_the_settings_that_probers_can_be_at_odds_with_reach_the_advice(self):
+        app = self.create(UNHEALTHY_STATUS_CODE="200", DRAIN_SECONDS="7", PROBE_WAIT_SECONDS="1.5")
+        probers_of(app).sees_abandonment = True
+        prober = probers_of(app).ask("10.0.0.1", None, "/health").prober
+        ready = probers_of(app).ask("10.0.0.1", None, "/health/ready").prober
+        for number in range(1, 11):
+            prober.asked(prober.first + number)
+            ready.asked(ready.first + 8 * number)
+        prober.first = ready.first = prober.first - 60
+        probers_of(app).gave_up(prober, 1.0)
+        evidence = {each["code"]: each["evidence"] for each in self.get(app, "/health/details")[1]["advice"]}
+        self.assertEqual(set(evidence), {"code_says_nothing", "drain_too_short", "prober_gives_up"})
+        self.assertIn("DRAIN_SECONDS is 7", evidence["drain_too_short"])
+        log = LogLines(self, "app.health.advice")
+        for _ in range(2):
+            runtime_of(app).monitor.sweep()
+        self.assertEqual(len(log.lines), 3)

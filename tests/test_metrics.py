@@ -59,6 +59,7 @@ class MetricsTest(unittest.TestCase):
         self.probes = Tally([("/health", 503)])
         for _ in range(7):
             self.probes.count(("/health", 200))
+        self.abandoned = Tally(["/health", "/metrics"])
         self.turned_away = Tally(["busy", "evicted"])
         self.draining = False
         self.metrics = self.made()
@@ -70,6 +71,7 @@ class MetricsTest(unittest.TestCase):
             self.monitor,
             reconnects=self.reconnects,
             probes=self.probes,
+            abandoned=self.abandoned,
             turned_away=self.turned_away,
             draining=lambda: self.draining,
             dropped_lines=lambda: 11,
@@ -103,6 +105,7 @@ class MetricsTest(unittest.TestCase):
             self.watch.check("mongodb", reason)
         self.watch.check("ai_service")
         self.reconnects.count("gave_up")
+        self.abandoned.count("/metrics")
         for cause in ("token", "origin", "handshake", "busy", "evicted"):
             self.registry.refused.count(cause)
         self.assertEqual(self.samples().keys(), before)

@@ -8,7 +8,7 @@ from app.health.report import Report, to_json
 from app.tally import Tally
 
 HEALTH, LIVE, READY = "/health", "/health/live", "/health/ready"
-DETAILS = "/health/details"
+DETAILS, METRICS = "/health/details", "/metrics"
 ALIASES = {"/healthz": HEALTH, "/livez": LIVE, "/readyz": READY}
 
 

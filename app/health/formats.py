@@ -1,15 +1,20 @@
 """A report in other formats than our own JSON: for tools of the IETF draft, and for a terminal. Pure."""
 
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+from app.health.prober_kinds import OTHER
 from app.health.record import Record
 from app.health.report import Report, to_json
 
 DATASTORES = frozenset({"mongodb", "postgresql", "redis"})
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 WIDTH = 80
+INDENT = "  "
+MOST_ROWS = 10  # of the probers
 
 
 def health_json(report: Report) -> bytes:
@@ -48,10 +53,12 @@ def _rfc3339(milliseconds: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def text(report: Report, now: int) -> bytes:
-    """The details as a table of at most 80 columns, worst first; `now` in Unix milliseconds.
+def text(report: Report, now: int, facts: Mapping[str, Any]) -> bytes:
+    """The details as tables of at most 80 columns, worst first; `now` in Unix milliseconds.
 
-    A name is cut to what the width leaves, a detail stands on a line of its own.
+    A name is cut to what the width leaves, a detail stands on a line of its own. Of `facts`, what the details hold
+    beside the checks, it shows `advice` and `probers`; scripts tell the lines about these from those about dependencies
+    by their indent.
     """
     rows = [("DEPENDENCY", "STATUS", "FOR", "LATENCY", "LAST SUCCESS")]
     details = [""]
@@ -74,7 +81,50 @@ def text(report: Report, now: int) -> bytes:
         lines.append("  ".join(cells).rstrip())
         if detail:
             lines.append(f"  {detail}"[:WIDTH])
+    lines += [*_advice(facts.get("advice", ())), *_probers(facts.get("probers", ()), now)]
     return ("\n".join(lines) + "\n").encode("utf-8", "replace")
+
+
+def _advice(advice: Sequence[Mapping[str, str]]) -> Iterable[str]:
+    if advice:
+        yield "ADVICE"
+    for each in advice:
+        for words in (f"{each['code']}: {each['evidence']}", f"-> {each['do']}"):
+            yield from textwrap.wrap(words, WIDTH, initial_indent=INDENT, subsequent_indent=2 * INDENT)
+
+
+def _probers(probers: Sequence[Mapping[str, Any]], now: int) -> Iterable[str]:
+    """Those that gave up most often first, then the one most recently seen."""
+    if not probers:
+        return
+    yield "WHO ASKS"
+    ranked = sorted(probers, key=lambda each: (-(each["abandoned"] or 0), -each["last_seen"]))
+    rows = [("ADDRESS", "PROBER", "ROUTE", "COUNT", "EVERY", "LAST", "SEEN", "GAVE UP")]
+    for each in ranked[:MOST_ROWS]:
+        rows.append(
+            (
+                each["address"],
+                each["product"] if each["kind"] == OTHER else each["kind"],
+                each["route"],
+                str(each["count"]),
+                "-" if each["period_ms"] is None else _period(each["period_ms"]),
+                str(each["last_status"] or "-"),
+                f"{span(now - each['last_seen'])} ago",
+                "-" if each["abandoned"] is None else str(each["abandoned"]),
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    while sum(widths) + len(INDENT) * len(widths) > WIDTH:
+        widths[widths.index(max(widths))] -= 1
+    for row in rows:
+        cells = (f"{cell[:width]:{width}}" for cell, width in zip(row, widths, strict=True))
+        yield (INDENT + INDENT.join(cells)).rstrip()
+    if len(ranked) > MOST_ROWS:
+        yield f"{INDENT}and {len(ranked) - MOST_ROWS} more"
+
+
+def _period(milliseconds: float) -> str:
+    return f"{milliseconds:g} ms" if milliseconds < 1000 else span(milliseconds)
 
 
 def span(milliseconds: float) -> str:

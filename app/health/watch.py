@@ -77,13 +77,14 @@ class HealthWatch:
         """What is known now. Asks for nothing, waits for nothing."""
         return self._report([checker.view() for checker in self._checkers])
 
-    def ask(self) -> tuple[Report, Waits]:
+    def ask(self, now: float | None = None) -> tuple[Report, Waits]:
         """What is known now, and what a probe waits for before it answers; orders checks where they are needed.
 
-        A caller that must not block adds a listener and calls `arrived` after each step.
+        A caller that must not block adds a listener and calls `arrived` after each step. One that has just read the
+        clock passes the moment as `now`.
         """
         known = self._known
-        if known.epoch is self._epoch and self._clock() < known.fresh_until:
+        if known.epoch is self._epoch and (self._clock() if now is None else now) < known.fresh_until:
             return known.report, []
         epoch = self._epoch
         views = [checker.view(ask=True) for checker in self._checkers]

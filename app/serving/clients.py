@@ -13,7 +13,7 @@ from app.serving.lane import Lane
 from app.serving.probe_connection import ProbeConnection
 from app.serving.request_head import ProbeRequest, decidable
 
-# Seconds in each stage, but for IDLE. In SENDING they begin anew whenever the client has read something.
+# Seconds in each stage, but for IDLE and PARKED. In SENDING they begin anew whenever the client has read something.
 LIMITS = {Stage.CLOSING: 2.0, Stage.NEW: 10.0, Stage.HEAD: 10.0, Stage.SENDING: 10.0}
 HEAD_BYTES = 32 * 1024
 CLOSING_BYTES = 64 * 1024
@@ -46,7 +46,7 @@ class Clients:
 
     def __len__(self) -> int:
         """How many connections are here."""
-        return len(self._table) + len(self._lane)
+        return len(self._table) + len(self._lane) - len(self._table.within(Stage.PARKED))
 
     @property
     def wakes_at(self) -> float:
@@ -67,8 +67,9 @@ class Clients:
 
     def unpark(self) -> None:
         """Answer the probes whose wait is over."""
-        for conn, request, answer in self._lane.over(time.monotonic()):
-            self._send(conn, request, answer)
+        for conn, (answer, close) in self._lane.over(time.monotonic()):
+            conn.reading = True
+            self._send(conn, answer, close)
 
     def evict(self) -> bool:
         """Close the most expendable connection to make room for another one; False if there is none."""
@@ -98,8 +99,10 @@ class Clients:
 
     def read(self, conn: ProbeConnection, _sock: Any = None) -> None:
         """Read what has arrived on a connection, a new one or one that the poller watches."""
-        if not conn.open:
-            return  # dropped earlier in this turn
+        if not conn.reading:
+            if conn.open:  # not dropped earlier in this turn
+                self._disturbed(conn)
+            return
         data = conn.read()
         if data is None:
             if self._table.stage_of(conn) is None:
@@ -115,6 +118,12 @@ class Clients:
         else:
             conn.unparsed += data
             self._examine(conn)
+
+    def _disturbed(self, conn: ProbeConnection) -> None:
+        """A client whose probe is parked has left, or has sent more: that is read when the probe has been answered."""
+        self._unwatch(conn)
+        if conn.ended() and self._lane.abandoned(conn):
+            self._drop(conn)
 
     def _write(self, conn: ProbeConnection, _sock: Any) -> None:
         if not conn.open:
@@ -170,16 +179,19 @@ class Clients:
 
     def _answer(self, conn: ProbeConnection, request: ProbeRequest) -> None:
         """Answer a probe, now or when its wait is over."""
-        answer = self._lane.answer(conn, request)
-        if answer is None:
-            self._unwatch(conn)
+        rendered = self._lane.answer(conn, request)
+        if rendered is None:
+            conn.reading = False
+            self._watch(conn, Stage.PARKED)
         else:
-            self._send(conn, request, answer)
+            answer, close = rendered
+            self._send(conn, answer, close)
 
-    def _send(self, conn: ProbeConnection, request: ProbeRequest, answer: bytes) -> None:
+    def _send(self, conn: ProbeConnection, answer: bytes, close: bool) -> None:
         if not conn.write(answer):
+            self._lane.unsent(conn)
             self._drop(conn)
-        elif self._lane.closes(request):
+        elif close:
             self._close_politely(conn)
         else:
             self._watch(conn, Stage.IDLE)
@@ -208,6 +220,6 @@ class Clients:
         """Close a connection, once."""
         self._unwatch(conn)
         if conn.open:
-            conn.open = False
+            conn.open = conn.reading = False
             conn.close()
             self._closed()

@@ -2,7 +2,7 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection
 from enum import Enum
 from typing import Generic, TypeVar
 
@@ -17,6 +17,7 @@ class Stage(Enum):
     HEAD = "the rest of a request's head"
     SENDING = "room for the rest of an answer"
     IDLE = "another request"
+    PARKED = "the answer to its probe"
 
     __hash__ = object.__hash__  # Enum's own is Python code, and each probe would run it several times
 
@@ -24,12 +25,14 @@ class Stage(Enum):
 class ConnectionTable(Generic[Client]):
     """Connections by stage, in the order in which they entered it. Used by one thread.
 
-    `limits`: seconds that a connection may be in each stage. Moments are of the caller's monotonic clock.
+    `limits`: seconds that a connection may be in each stage. In a stage without a limit a connection is neither overdue
+    nor expendable. Moments are of the caller's monotonic clock.
     """
 
     def __init__(self, limits: dict[Stage, float]) -> None:
         self._limits = limits
         self._entered: dict[Stage, OrderedDict[Client, float]] = {stage: OrderedDict() for stage in Stage}
+        self._limited = {stage: entered for stage, entered in self._entered.items() if stage in limits}
         self._stages: dict[Client, Stage] = {}
         self._end = math.inf
 
@@ -39,7 +42,7 @@ class ConnectionTable(Generic[Client]):
     def stage_of(self, client: Client) -> Stage | None:
         return self._stages.get(client)
 
-    def within(self, stage: Stage) -> Iterable[Client]:
+    def within(self, stage: Stage) -> Collection[Client]:
         """The connections in a stage, the one that entered it first at the beginning."""
         return self._entered[stage]
 
@@ -71,7 +74,7 @@ class ConnectionTable(Generic[Client]):
     def ends_at(self) -> float:
         """The moment at which the first connection reaches its limit; infinite if there is no connection."""
         first = math.inf
-        for stage, entered in self._entered.items():
+        for stage, entered in self._limited.items():
             if entered:
                 since = next(iter(entered.values()))
                 first = min(first, self._end_of(stage), since + self._limits[stage])
@@ -80,7 +83,7 @@ class ConnectionTable(Generic[Client]):
     def overdue(self, now: float) -> list[Client]:
         """The connections that have reached their limit."""
         late: list[Client] = []
-        for stage, entered in self._entered.items():
+        for stage, entered in self._limited.items():
             since = now if now >= self._end_of(stage) else now - self._limits[stage]
             for client, moment in entered.items():
                 if moment > since:
@@ -90,7 +93,7 @@ class ConnectionTable(Generic[Client]):
 
     def expendable(self) -> Client | None:
         """The connection to close if one must be: of the earliest stage, the one that entered it first."""
-        return next((next(iter(entered)) for entered in self._entered.values() if entered), None)
+        return next((next(iter(entered)) for entered in self._limited.values() if entered), None)
 
     def _end_of(self, stage: Stage) -> float:
         return math.inf if stage is Stage.SENDING else self._end

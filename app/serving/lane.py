@@ -6,22 +6,33 @@ The answers are the blueprint's, header for header.
 import math
 import time
 from collections.abc import Callable, Iterator
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from app.health.answers import HEALTH, LIVE, ProbeAnswers
+from app.health.probers import PIPED_SECONDS, Asked, Prober, Probers
 from app.health.report import Report
 from app.health.watch import HealthWatch, Waits
 from app.serving import answer_bytes
 from app.serving.request_head import ProbeRequest, recognise
 
-Client = TypeVar("Client")
+
+class Remembering(Protocol):
+    """A client's connection. It remembers its prober, so that only its first probe looks that up."""
+
+    address: str
+    prober: Prober | None
 
 
-class Parked(NamedTuple, Generic[Client]):
-    """A client whose probe waits for `waits`, until the moment `until` at most."""
+Client = TypeVar("Client", bound=Remembering)
+Rendered = tuple[bytes, bool]
+"""A response, and whether the connection is closed after it."""
 
-    client: Client
+
+class Parked(NamedTuple):
+    """A probe that waits for `waits`, until the moment `until` at most."""
+
     request: ProbeRequest
+    asked: Asked
     waits: Waits
     until: float
 
@@ -33,15 +44,18 @@ class Lane(Generic[Client]):
         self,
         watch: HealthWatch,
         answers: ProbeAnswers,
+        probers: Probers,
         draining: Callable[[], bool],
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._watch = watch
         self._answers = answers
         self._routes = answers.routes
+        self._probers = probers
         self._draining = draining
+        self._clock = probers.clock
         self._wall = wall
-        self._parked: list[Parked[Client]] = []
+        self._parked: dict[Client, Parked] = {}
         self.wakes_at = math.inf
         """The moment at which the first wait is over; infinite if no probe waits."""
         # Heads rendered in this second: in the next one their Date is wrong. They save 6 µs of a probe (bin/bench).
@@ -58,43 +72,63 @@ class Lane(Generic[Client]):
             return None
         return request if route == request.path else request._replace(path=route)
 
-    def closes(self, request: ProbeRequest) -> bool:
-        """Whether the connection is closed after the answer."""
-        return not request.keep_alive or self._draining()
-
-    def answer(self, client: Client, request: ProbeRequest) -> bytes | None:
+    def answer(self, client: Client, request: ProbeRequest) -> Rendered | None:
         """The answer to a probe; None if it has to wait: `over` yields it later."""
-        if request.path == LIVE:
-            return self._rendered(request, None)
-        report, waits = self._watch.ask()
+        path, product, prober = request.path, request.product, client.prober
+        if prober is None or prober.product != product or prober.route != path:
+            prober = client.prober = self._probers.find(client.address, product, path)
+        now = self._clock()
+        prober.asked(now)
+        if path == LIVE:
+            return self._rendered(request, None, prober)
+        report, waits = self._watch.ask(now)
         if not waits:
-            return self._rendered(request, report)
+            return self._rendered(request, report, prober)
         until = max(wait.until for _, wait in waits)
-        self._park(Parked(client, request, waits, until))
+        self._park(client, Parked(request, Asked(prober, now), waits, until))
         return None
 
-    def over(self, now: float) -> Iterator[tuple[Client, ProbeRequest, bytes]]:
+    def over(self, now: float) -> Iterator[tuple[Client, Rendered]]:
         """The parked probes whose wait is over, with their answers."""
-        parked, self._parked, self.wakes_at = self._parked, [], math.inf
-        for each in parked:
+        parked, self._parked, self.wakes_at = self._parked, {}, math.inf
+        for client, each in parked.items():
             if now >= each.until or self._watch.arrived(each.waits):
-                yield each.client, each.request, self._rendered(each.request, self._watch.current())
+                yield client, self._rendered(each.request, self._watch.current(), each.asked.prober)
             else:
-                self._park(each)
+                self._park(client, each)
 
-    def _park(self, parked: Parked[Client]) -> None:
-        self._parked.append(parked)
+    def abandoned(self, client: Client) -> bool:
+        """Give up the probe of a client that has ended its side; False if it may still read the answer."""
+        asked = self._parked[client].asked
+        waited = self._clock() - asked.at
+        if waited < PIPED_SECONDS:
+            return False
+        del self._parked[client]
+        self._probers.gave_up(asked.prober, waited)
+        return True
+
+    def unsent(self, client: Client) -> None:
+        """The answer to a client's probe could not be sent: it had left before."""
+        if client.prober is not None:
+            self._probers.gave_up(client.prober, None)
+
+    def _park(self, client: Client, parked: Parked) -> None:
+        self._parked[client] = parked
         self.wakes_at = min(self.wakes_at, parked.until)
 
-    def _rendered(self, request: ProbeRequest, report: Report | None) -> bytes:
+    def _rendered(self, request: ProbeRequest, report: Report | None, prober: Prober) -> Rendered:
+        path, head_only, minor, keep_alive, _ = request
         moment = self._wall()
-        answer = self._answers.answer(request.path, report, int(moment * 1000))
-        if int(moment) != self._second:
-            self._second = int(moment)
+        status, body = self._answers.answer(path, report, int(moment * 1000))
+        prober.last_status = status
+        second = int(moment)
+        if second != self._second:
+            self._second = second
             self._heads.clear()
+        close = not keep_alive or self._draining()
         # Only /health varies in its format.
-        which = request.minor, answer.status, self.closes(request), len(answer.body), request.path == HEALTH
+        which = minor, status, close, len(body), path == HEALTH
         head = self._heads.get(which)
         if head is None:
             head = self._heads[which] = answer_bytes.head(*which, moment=moment)
-        return head if request.head_only else head + answer.body
+        return head if head_only else head + body, close

@@ -13,7 +13,8 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
-from app.factory import answers_of, runtime_of
+from app.factory import answers_of, probers_of, runtime_of
+from app.health.probers import PIPED_SECONDS
 from app.serving import scarcity
 from app.serving.clients import LIMITS, Clients
 from app.serving.connection_table import Stage
@@ -21,7 +22,7 @@ from app.serving.lane import Lane
 from app.serving.probe_connection import ProbeConnection
 from app.serving.scarcity import Scarcity
 from app.serving.thread_pool import ThreadPool
-from app.web import waiting
+from app.web import waiting, who_asks
 
 # Requests that compute at the same time. With more, the loop waits too long for the interpreter's lock: measured with
 # 600 connections full of requests, probes waited 10 s beside 128 computing threads and 0.2 s beside 4.
@@ -52,15 +53,24 @@ class ProbeWorker(ThreadWorker):
     def run(self) -> None:
         """See gunicorn's Worker: the loop, from start to stop."""
         runtime = runtime_of(self.wsgi)
-        lane: Lane[ProbeConnection] = Lane(runtime.watch, answers_of(self.wsgi), lambda: runtime.draining)
+        self._probers = probers_of(self.wsgi)
+        self._probers.sees_abandonment = True
+        lane: Lane[ProbeConnection] = Lane(
+            runtime.watch, answers_of(self.wsgi), self._probers, lambda: runtime.draining
+        )
         self._clients = Clients(
             self.poller, lane, self.cfg.keepalive, self._hand_over, runtime.turned_away.count, self._closed
         )
         runtime.watch.listen(lambda _: self.method_queue.defer(self._clients.unpark) if self._running else None)
         application = self.wsgi.wsgi_app
-        self.wsgi.wsgi_app = lambda environ, start_response: application(
-            environ | {waiting.ENVIRON_KEY: self.tpool.waiting}, start_response
-        )
+
+        def answer(environ: dict[str, Any], start_response: Any) -> Any:
+            environ = environ | {waiting.ENVIRON_KEY: self.tpool.waiting}
+            body = application(environ, start_response)
+            environ["gunicorn.socket"].asked = environ.get(who_asks.ENVIRON_KEY)
+            return body
+
+        self.wsgi.wsgi_app = answer
         self._addresses = {listener: listener.getsockname() for listener in self.sockets}
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # not on macOS
             for listener in self.sockets:
@@ -131,8 +141,10 @@ class ProbeWorker(ThreadWorker):
     def _serve(self, conn: ProbeConnection) -> None:
         """In a pool thread: answer one request, and give the connection back to the loop."""
         conn.keep_alive = False
+        conn.sock.asked = None
         try:
             keep_alive = self.handle(conn) is True
+            self._note_abandonment(conn)
             conn.sock.flush()
             conn.keep_alive = keep_alive
         except BaseException as error:
@@ -141,6 +153,14 @@ class ProbeWorker(ThreadWorker):
                 log.error("panic: %s", error, exc_info=error)
         finally:
             self.method_queue.defer(self._clients.take_back, conn)
+
+    def _note_abandonment(self, conn: ProbeConnection) -> None:
+        """Count a probe whose client left before a thread had its answer, where the system reports when it left."""
+        asked = conn.sock.asked
+        if asked is not None and conn.ended() and (silent := conn.silent_for()) is not None:
+            waited = self._probers.clock() - asked.at - silent
+            if waited >= PIPED_SECONDS:
+                self._probers.gave_up(asked.prober, waited)
 
     def _closed(self) -> None:
         """A connection has been closed."""

@@ -8,6 +8,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from app.health.prober_kinds import product_of
+
 # A probe's head is far smaller than either.
 LARGEST_PROBE = 2048
 MOST_FIELDS = 32
@@ -45,12 +47,16 @@ REQUEST_LINE = re.compile(rb"[^ ]* [^ ]* HTTP/[0-9]\.[0-9]")
 
 
 class ProbeRequest(NamedTuple):
-    """A request that the lane may answer if its path is that of a probe; `minor` is the version's last digit."""
+    """A request that the lane may answer if its path is that of a probe; `minor` is the version's last digit.
+
+    `product` is the first one of User-Agent, None if there is none.
+    """
 
     path: str
     head_only: bool
     minor: int
     keep_alive: bool
+    product: str | None = None
 
 
 def recognise(data: bytes | bytearray) -> ProbeRequest | None:
@@ -78,7 +84,8 @@ def _recognise(data: bytes) -> ProbeRequest | None:
     keep_alive = {b"": minor == 1, b"keep-alive": True, b"close": False}.get(connection)
     if keep_alive is None:
         return None
-    return ProbeRequest(asked[2].decode(), asked[1] == b"HEAD", minor, keep_alive)
+    product = product_of(values.get(b"user-agent", b"").decode())
+    return ProbeRequest(asked[2].decode(), asked[1] == b"HEAD", minor, keep_alive, product)
 
 
 def _values(fields: list[bytes]) -> dict[bytes, bytes] | None:

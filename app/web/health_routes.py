@@ -63,7 +63,7 @@ def create_health_blueprint(
             case "application/health+json":
                 return varying(response(status, health_json(known), HEALTH_JSON))
             case "text/plain":
-                return varying(response(status, text(known, timestamp), f"{TEXT}; charset=utf-8"))
+                return varying(response(status, text(known, timestamp, facts()), f"{TEXT}; charset=utf-8"))
         body = {**known.health(timestamp), "degraded": known.degraded, "checks": known.checks(), **facts()}
         return json_response(status, to_json(body), varies=True)
 

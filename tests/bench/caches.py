@@ -5,6 +5,7 @@ from timeit import repeat
 from app.checks.tcp import TcpCheck
 from app.health.answers import ProbeAnswers
 from app.health.dependency import Dependency
+from app.health.probers import Probers
 from app.health.report import Identity, Report
 from app.health.watch import HealthWatch
 from app.net.resolver import Resolver
@@ -27,17 +28,19 @@ def measure():
         for name in ("ai_service", "mongodb")
     ]
     watch = HealthWatch(Identity("server", "1.0.0"), watched, fresh_waiters=1, fresh_seconds=6.0)
-    lane = Lane(watch, ProbeAnswers(watch.dependencies, 503, (), lambda: [], lambda: False), lambda: False)
+    answers = ProbeAnswers(watch.dependencies, 503, (), lambda: [], lambda: False)
+    lane = Lane(watch, answers, probers := Probers(()), lambda: False)
+    prober = probers.find("127.0.0.1", None, "/health")
     request = lane.recognise(HEAD)
     report = watch.current()
     known = watch._known._replace(epoch=watch._epoch, fresh_until=float("inf"))
 
     def rendered():
-        lane._rendered(request, report)
+        lane._rendered(request, report, prober)
 
     def rendered_anew():
         lane._heads.clear()
-        lane._rendered(request, report)
+        lane._rendered(request, report, prober)
 
     def asked():
         watch._known = known

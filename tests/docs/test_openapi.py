@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from websockets.sync.client import connect
 
+from app.health.prober_kinds import KINDS
 from app.net.reason import Reason
 from tests.peers.ai_service import FaultyAiService, Mode
 from tests.peers.mongo import ScriptedMongo
@@ -110,3 +111,6 @@ class OpenApiTest(unittest.TestCase):
 
     def test_the_document_lists_every_reason_and_no_other(self):
         self.assertEqual(self.spec["components"]["schemas"]["Reason"]["enum"], [reason.value for reason in Reason])
+
+    def test_the_document_lists_every_kind_of_prober_and_no_other(self):
+        self.assertEqual(tuple(self.spec["components"]["schemas"]["Prober"]["properties"]["kind"]["enum"]), KINDS)

@@ -71,7 +71,7 @@ class TextTest(unittest.TestCase):
             (record("ai_service"), record("cache", Reason.TIMEOUT, required=False), record("mongodb", Reason.REFUSED)),
         )
         self.assertEqual(
-            text(report, NOW).decode(),
+            text(report, NOW, {}).decode(),
             "shop 2.1 is unhealthy\n"
             "DEPENDENCY        STATUS                 FOR  LATENCY  LAST SUCCESS\n"
             "mongodb           disconnected: refused  1 s  1.2 ms   never\n"
@@ -84,9 +84,96 @@ class TextTest(unittest.TestCase):
     def test_no_line_is_longer_than_80_columns_whatever_the_names_are(self):
         names = ["x" * 32 + str(number) for number in range(32)]
         report = Report(IDENTITY, tuple(record(name, Reason.HTTP_STATUS, required=False) for name in names))
-        lines = text(report, NOW + 400 * 86_400_000).decode().splitlines()
+        lines = text(report, NOW + 400 * 86_400_000, {}).decode().splitlines()
         self.assertEqual(len(lines), 2 + 64)
         self.assertLessEqual(max(map(len, lines)), 80)
+
+
+def prober(number=0, **fields):
+    """As in the details."""
+    return {
+        "address": f"10.0.0.{number}",
+        "product": "kube-probe/1.31",
+        "kind": "kubelet",
+        "route": "/health",
+        "first_seen": NOW - 90_000,
+        "last_seen": NOW - 1000 * number,
+        "count": 9,
+        "period_ms": 10_000.0,
+        "last_status": 503,
+        "abandoned": 0,
+        "abandoned_after_ms": None,
+    } | fields
+
+
+class WhoAsksTextTest(unittest.TestCase):
+    REPORT = Report(IDENTITY, (record("mongodb"),))
+
+    def lines(self, **facts):
+        """What is added to the table of dependencies."""
+        lines = text(self.REPORT, NOW, facts).decode().splitlines()
+        self.assertEqual(lines[:3], text(self.REPORT, NOW, {}).decode().splitlines())
+        self.assertLessEqual(max(map(len, lines)), 80)
+        return lines[3:]
+
+    def test_advice_stands_before_those_who_ask(self):
+        advice = [{"code": "flood", "evidence": "wrk asks often; " * 9, "do": "lower its rate"}]
+        self.assertEqual(
+            self.lines(advice=advice, probers=[prober()]),
+            [
+                "ADVICE",
+                "  flood: wrk asks often; wrk asks often; wrk asks often; wrk asks often; wrk",
+                "    asks often; wrk asks often; wrk asks often; wrk asks often; wrk asks often;",
+                "  -> lower its rate",
+                "WHO ASKS",
+                "  ADDRESS   PROBER   ROUTE    COUNT  EVERY  LAST  SEEN     GAVE UP",
+                "  10.0.0.0  kubelet  /health  9      10 s   503   0 s ago  0",
+            ],
+        )
+
+    def test_without_either_nothing_is_added(self):
+        self.assertEqual(self.lines(advice=[], probers=[]), [])
+
+    def test_those_that_give_up_come_first_then_the_most_recent(self):
+        probers = [prober(3, abandoned=1), prober(2), prober(1), prober(4, abandoned=7)]
+        self.assertEqual(
+            [line.split()[0] for line in self.lines(probers=probers)[2:]],
+            ["10.0.0.4", "10.0.0.3", "10.0.0.1", "10.0.0.2"],
+        )
+
+    def test_what_is_not_known_is_a_dash_and_another_kind_is_named_by_its_product(self):
+        unknown = prober(
+            kind="other", product="wrk/4", period_ms=None, last_status=None, abandoned=None, last_seen=NOW - 200_000
+        )
+        self.assertEqual(
+            self.lines(probers=[unknown, prober(kind="unnamed", product=None, period_ms=12.5)])[2:],
+            [
+                "  10.0.0.0  unnamed  /health  9      12.5 ms  503   0 s ago         0",
+                "  10.0.0.0  wrk/4    /health  9      -        -     3 min 20 s ago  -",
+            ],
+        )
+
+    def test_there_are_ten_rows_and_the_number_of_the_others(self):
+        lines = self.lines(probers=[prober(number) for number in range(64)])
+        self.assertEqual((len(lines), lines[-1]), (2 + 10 + 1, "  and 54 more"))
+        self.assertEqual(len(self.lines(probers=[prober(number) for number in range(10)])), 2 + 10)
+
+    def test_no_line_is_longer_than_80_columns_whatever_strangers_send(self):
+        self.lines(
+            advice=[{"code": "flood", "evidence": "x" * 64 + " " + "y" * 200, "do": "z" * 100}],
+            probers=[
+                prober(
+                    address="2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
+                    kind="other",
+                    product="x" * 64,
+                    route="/health/" + "y" * 32,
+                    count=10**12,
+                    period_ms=86_399_000.0,
+                    last_seen=NOW - 86_399_000 * 99,
+                    abandoned=10**9,
+                )
+            ],
+        )
 
 
 class SpanTest(unittest.TestCase):

@@ -158,6 +158,9 @@ class Service(Gunicorn):
     Nothing of the test's own environment is a setting. `options` are gunicorn's.
     """
 
+    alive = "/health/live"
+    """What is asked until it answers."""
+
     def __init__(self, *options, wait=True, command=ROOT / "bin" / "serve", cwd=ROOT, **settings):
         port = int(settings.setdefault("PORT", free_port()))
         settings.setdefault("HOST", "127.0.0.1")
@@ -169,7 +172,7 @@ class Service(Gunicorn):
         environ["PATH"] = f"{Path(sys.executable).parent}:{environ['PATH']}"
         environ["VENV"] = str(Path(sys.executable).parents[1])
         environ |= {name: str(value) for name, value in settings.items()}
-        super().__init__([str(command), *options], environ, port, "/health/live", wait, cwd)
+        super().__init__([str(command), *options], environ, port, self.alive, wait, cwd)
 
 
 class OddService(Service):

@@ -1,6 +1,7 @@
 """gunicorn's configuration for tests: as it is, but MongoDB always answers, and some views and limits are odd.
 
-In the environment, QUICK shortens the probe worker's own limits of 10 s, FEW_THREADS is how many threads the worker can
+In the environment, QUICK shortens the probe worker's own limits of 10 s, EARLY_ADVICE the minute before a prober is
+judged, FEW_THREADS is how many threads the worker can
 start for requests, and NO_USER_TIMEOUT stands for a system without TCP_USER_TIMEOUT.
 """
 
@@ -16,6 +17,7 @@ from flask import Response, request
 from app import factory
 from app.checks.check import Check
 from app.checks.kinds import KINDS
+from app.health import advice, probers
 from app.serving import clients, probe_worker, scarcity
 from app.serving.connection_table import Stage
 from app.serving.gunicorn_conf import *  # noqa: F403  gunicorn reads the names that are its settings
@@ -89,6 +91,9 @@ factory.create_app = create_app  # app.wsgi is imported later, in the worker
 if "QUICK" in os.environ:
     clients.LIMITS |= {Stage.HEAD: 1.5, Stage.NEW: 1.5, Stage.SENDING: 1.5}
     scarcity.PLENTY_SECONDS = 1.5
+if "EARLY_ADVICE" in os.environ:
+    advice.LEAST_SECONDS = probers.FLOOD_SECONDS = 1.0
+    probers.PART_SECONDS = 0.25
 if "FEW_THREADS" in os.environ:
     threading.Thread.start = start_thread
     worker_class = FewThreadsWorker

@@ -65,3 +65,10 @@ class TestConnectionTable(unittest.TestCase):
             self.assertEqual(client, expected.pop(0))
             self.table.take(client)
         self.assertEqual(expected, [])
+
+    def test_a_stage_without_a_limit_is_left_alone(self):
+        self.table.put("parked", Stage.PARKED, 0)
+        self.table.end_by(1)
+        self.assertEqual((self.table.ends_at(), self.table.overdue(9999)), (math.inf, []))
+        self.assertIsNone(self.table.expendable())
+        self.assertEqual((len(self.table), list(self.table.within(Stage.PARKED))), (1, ["parked"]))

@@ -56,7 +56,7 @@ WORKER_ATTRIBUTES = (
     "tpool",
     "worker_connections",
 )
-CONNECTION_ATTRIBUTES = ("data_ready", "parser", "sock", "timeout")
+CONNECTION_ATTRIBUTES = ("client", "data_ready", "parser", "sock", "timeout")
 
 
 class FakeSocket:

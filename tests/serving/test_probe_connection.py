@@ -1,9 +1,12 @@
 import socket
 import unittest
+from unittest import mock
 
-from app.serving.probe_connection import ClientSocket
+from gunicorn.config import Config
+
+from app.serving.probe_connection import ClientSocket, ProbeConnection
 from tests.fakes import DEADLINE
-from tests.peers.service import read_all
+from tests.peers.service import eventually, read_all
 
 
 class TestClientSocket(unittest.TestCase):
@@ -48,3 +51,40 @@ class TestClientSocket(unittest.TestCase):
         self.sock.sendall(b"answer")
         with self.assertRaises(OSError):
             self.sock.flush()
+
+
+class TestProbeConnection(unittest.TestCase):
+    """What is known of a client without reading what it sends."""
+
+    def setUp(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.theirs = self.enterContext(socket.create_connection(listener.getsockname()))
+            accepted, peer = listener.accept()
+        self.conn = ProbeConnection(Config(), accepted, peer, listener)
+        self.addCleanup(self.conn.close)
+
+    def test_its_address_has_no_port(self):
+        self.assertEqual(self.conn.address, "127.0.0.1")
+
+    def test_a_client_that_waits_or_has_sent_more_has_not_ended(self):
+        self.assertFalse(self.conn.ended())
+        self.theirs.sendall(b"more")
+        self.theirs.shutdown(socket.SHUT_WR)
+        self.conn.sock.recv(1, socket.MSG_PEEK)  # it has arrived
+        self.assertFalse(self.conn.ended())
+        self.assertEqual(self.conn.read(), b"more")
+
+    def test_a_client_that_has_ended_its_side_has_ended_for_so_long(self):
+        self.assertTrue(0 <= self.conn.silent_for() < DEADLINE)
+        self.theirs.shutdown(socket.SHUT_WR)
+        eventually(self.conn.ended)
+        eventually(lambda: self.conn.silent_for() > 0.05)
+
+    def test_a_client_that_has_reset_the_connection_has_ended(self):
+        self.theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.theirs.close()
+        eventually(self.conn.ended)
+
+    def test_its_silence_is_not_known_where_the_system_does_not_report_it(self):
+        with mock.patch.object(socket, "TCP_INFO", 9999):
+            self.assertIsNone(self.conn.silent_for())

@@ -128,7 +128,7 @@ class TestRecognise(unittest.TestCase):
             ),
             head(
                 "Host: [::1]:8080", "User-Agent: kube-probe/1.31", "Accept: */*", line="GET /health/ready HTTP/1.1"
-            ): ProbeRequest("/health/ready", False, 1, True),
+            ): ProbeRequest("/health/ready", False, 1, True, "kube-probe/1.31"),
         }.items():
             with self.subTest(data):
                 self.assertEqual(recognise(data), request)
