@@ -81,7 +81,7 @@ def text(report: Report, now: int, facts: Mapping[str, Any]) -> bytes:
         lines.append("  ".join(cells).rstrip())
         if detail:
             lines.append(f"  {detail}"[:WIDTH])
-    lines += [*_advice(facts.get("advice", ())), *_probers(facts.get("probers", ()), now)]
+    lines += [*_advice(facts["advice"]), *_probers(facts["probers"], now)]
     return ("\n".join(lines) + "\n").encode("utf-8", "replace")
 
 

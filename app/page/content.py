@@ -83,11 +83,11 @@ def page(report: Report, facts: Mapping[str, Any], now: int) -> Page:
         full=FULL,
         up=[each for each in dependencies if each.record.connected],
         window="last 24 h" if now - started >= WINDOW_MS else "since the start",
-        advice=facts.get("advice", []),
+        advice=facts["advice"],
         upstreams=_upstreams(facts["connections"]["outbound"], now),
         clients=f"{inbound['open']} of {inbound['cap']} places taken, {inbound['refused']} refused",
         seats=inbound["open"] < inbound["cap"],
-        probers=probers(facts.get("probers", []), now),
+        probers=probers(facts["probers"], now),
         as_of=Moment(now, now),
     )
 

@@ -9,6 +9,7 @@ from app.net.reason import Reason
 from tests.fakes import new_record, outcome
 
 NOW = 1_795_464_000_000
+NOBODY = {"probers": [], "advice": []}
 IDENTITY = Identity("shop", "2.1")
 
 
@@ -71,7 +72,7 @@ class TextTest(unittest.TestCase):
             (record("ai_service"), record("cache", Reason.TIMEOUT, required=False), record("mongodb", Reason.REFUSED)),
         )
         self.assertEqual(
-            text(report, NOW, {}).decode(),
+            text(report, NOW, NOBODY).decode(),
             "shop 2.1 is unhealthy\n"
             "DEPENDENCY        STATUS                 FOR  LATENCY  LAST SUCCESS\n"
             "mongodb           disconnected: refused  1 s  1.2 ms   never\n"
@@ -84,7 +85,7 @@ class TextTest(unittest.TestCase):
     def test_no_line_is_longer_than_80_columns_whatever_the_names_are(self):
         names = ["x" * 32 + str(number) for number in range(32)]
         report = Report(IDENTITY, tuple(record(name, Reason.HTTP_STATUS, required=False) for name in names))
-        lines = text(report, NOW + 400 * 86_400_000, {}).decode().splitlines()
+        lines = text(report, NOW + 400 * 86_400_000, NOBODY).decode().splitlines()
         self.assertEqual(len(lines), 2 + 64)
         self.assertLessEqual(max(map(len, lines)), 80)
 
@@ -111,8 +112,8 @@ class WhoAsksTextTest(unittest.TestCase):
 
     def lines(self, **facts):
         """What is added to the table of dependencies."""
-        lines = text(self.REPORT, NOW, facts).decode().splitlines()
-        self.assertEqual(lines[:3], text(self.REPORT, NOW, {}).decode().splitlines())
+        lines = text(self.REPORT, NOW, NOBODY | facts).decode().splitlines()
+        self.assertEqual(lines[:3], text(self.REPORT, NOW, NOBODY).decode().splitlines())
         self.assertLessEqual(max(map(len, lines)), 80)
         return lines[3:]
 

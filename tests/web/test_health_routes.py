@@ -49,11 +49,13 @@ class FakeWatch:
 
 def application(watch, code=503, required=(), ailing=(), draining=lambda: False):
     answers = ProbeAnswers(["ai_service", "mongodb"], code, required, lambda: list(ailing), draining)
+
+    def facts():
+        return {"draining": draining(), "started_at": 5, "probers": [], "advice": []}
+
     app = Flask("plain", static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
-    app.register_blueprint(
-        create_health_blueprint(watch, answers, lambda: {"draining": draining(), "started_at": 5}, lambda: 1795464000.0)
-    )
+    app.register_blueprint(create_health_blueprint(watch, answers, facts, lambda: 1795464000.0))
     error_handlers.init_app(app)
     return app
 
@@ -161,6 +163,8 @@ class DetailsTest(unittest.TestCase):
                 "checks",
                 "draining",
                 "started_at",
+                "probers",
+                "advice",
             ],
         )
         health = client.get("/health").get_json()
