@@ -28,7 +28,9 @@ def wrk(port, connections, seconds):
 def crowd(stack, port, websockets, slow, idle, half, lingering):
     """Open that many connections of each kind; `stack` closes them."""
     for _ in range(websockets):
-        stack.enter_context(connect(f"ws://127.0.0.1:{port}/ws", open_timeout=10, ping_interval=None))
+        # Without a limit to what it keeps unread, a client goes on reading, and so notices the answer to its closing.
+        address = f"ws://127.0.0.1:{port}/ws"
+        stack.enter_context(connect(address, open_timeout=10, ping_interval=None, max_queue=None))
     for _ in range(slow):
         _send(stack, port, b"GET /slow HTTP/1.1\r\nHost: bench\r\n\r\n")
     for _ in range(idle):
