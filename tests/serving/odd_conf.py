@@ -1,8 +1,8 @@
 """gunicorn's configuration for tests: as it is, but MongoDB always answers, and some views and limits are odd.
 
-In the environment, QUICK shortens the probe worker's own limits of 10 s, EARLY_ADVICE the minute before a prober is
-judged, FEW_THREADS is how many threads the worker can
-start for requests, and NO_USER_TIMEOUT stands for a system without TCP_USER_TIMEOUT.
+In the environment, QUICK shortens the probe worker's own limits of 10 s, SOON_PLENTY the time until scarcity is over, and
+EARLY_ADVICE the minute before a prober is judged; FEW_THREADS is how many threads the worker can start for requests, and
+NO_USER_TIMEOUT stands for a system without TCP_USER_TIMEOUT.
 """
 
 import math
@@ -90,6 +90,7 @@ KINDS["mongodb"] = KINDS["mongodb"]._replace(create=lambda config: AlwaysThere(c
 factory.create_app = create_app  # app.wsgi is imported later, in the worker
 if "QUICK" in os.environ:
     clients.LIMITS |= {Stage.HEAD: 1.5, Stage.NEW: 1.5, Stage.SENDING: 1.5}
+if "SOON_PLENTY" in os.environ:
     scarcity.PLENTY_SECONDS = 1.5
 if "EARLY_ADVICE" in os.environ:
     advice.LEAST_SECONDS = probers.FLOOD_SECONDS = 1.0

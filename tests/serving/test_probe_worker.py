@@ -137,7 +137,7 @@ class TestComputing(OddServiceTest):
 class TestLimit(ProbeWorkerTest):
     """More connections than the worker has places or descriptors for."""
 
-    settings = ProbeWorkerTest.settings | {"QUICK": "1"}
+    settings = ProbeWorkerTest.settings | {"SOON_PLENTY": "1"}
 
     def test_silent_connections_make_room_the_oldest_first(self):
         before = self.turned_away("evicted")
