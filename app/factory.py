@@ -24,7 +24,7 @@ from app.health.state_log import StateLog
 from app.health.timing import Timing
 from app.health.watch import HealthWatch
 from app.logs.setup import dropped_lines
-from app.metrics import Metrics
+from app.metrics import Metrics, Sources
 from app.net.resolver import Resolver
 from app.runtime import Runtime
 from app.settings import Settings
@@ -64,10 +64,10 @@ def create_app(settings: Settings) -> Flask:
         probers, Limits(settings.drain_seconds, settings.unhealthy_status_code, settings.probe_wait_seconds)
     )
     monitor.listen(advisor.tick)
-    metrics = Metrics(
-        watch,
-        registry,
-        monitor,
+    sources = Sources(
+        watch=watch,
+        registry=registry,
+        monitor=monitor,
         reconnects=reconnects,
         probes=answers.counts,
         abandoned=probers.abandoned,
@@ -91,7 +91,7 @@ def create_app(settings: Settings) -> Flask:
     error_handlers.init_app(app)
     security_headers.init_app(app, answers.routes)
     app.register_blueprint(create_health_blueprint(watch, answers, facts))
-    app.register_blueprint(create_metrics_blueprint(metrics))
+    app.register_blueprint(create_metrics_blueprint(Metrics(sources)))
     app.register_blueprint(create_page_blueprint(watch, facts))
     app.register_blueprint(
         create_websocket_blueprint(

@@ -1,6 +1,7 @@
 """What is measured, for Prometheus: names and units follow its guidelines, in a registry of our own."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
@@ -28,35 +29,121 @@ NOT_CHECKED = (Reason.PENDING, Reason.STALE)
 INBOUND_STATES = (State.CONNECTED, State.CLOSED)
 
 
-class Metrics:
-    """Everything that `/metrics` reports; every series exists from the start, as zero.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sources(Collector):
+    """The parts whose state is read at each scrape; the results of checks are counted as they end.
 
-    Events are counted as they happen; states are read at each scrape. The tallies are counts kept by
-    other parts: `reconnects` by outcome, `probes` by route and status code, `abandoned` by route, `turned_away` by cause.
+    The tallies are counts kept by other parts: `reconnects` by outcome, `probes` by route and status code, `abandoned` by
+    route, `turned_away` by cause.
     """
+
+    watch: HealthWatch
+    registry: Registry
+    monitor: Monitor
+    reconnects: Tally[str]
+    probes: Tally[tuple[str, int]]
+    abandoned: Tally[str]
+    turned_away: Tally[str]
+    draining: Callable[[], bool]
+    dropped_lines: Callable[[], int]
+
+    def collect(self) -> Iterable[Metric]:
+        report = self.watch.current()
+        identity = report.identity
+        yield InfoMetricFamily(
+            f"{PREFIX}_build",
+            "Which service reports, as it is set, and the version of the program itself.",
+            {"version": identity.version, "service": identity.service, "software_version": __version__},
+        )
+        yield _gauge("up", "Whether all required dependencies are connected: 1 or 0.", report.healthy)
+        degraded = report.healthy and bool(report.degraded)
+        yield _gauge("degraded", "Whether only optional dependencies are disconnected: 1 or 0.", degraded)
+        yield _gauge("draining", "Whether the service is leaving: 1 or 0.", self.draining())
+        up = _labelled("dependency_up", "Whether the dependency is connected: 1 or 0.", "dependency")
+        success = _labelled(
+            "dependency_last_success_timestamp_seconds",
+            "When the last check began that found it connected; 0: none yet.",
+            "dependency",
+        )
+        required = _labelled(
+            "dependency_required", "Whether the service is unhealthy without it: 1 or 0.", "dependency"
+        )
+        expiry = _labelled(
+            "dependency_certificate_expiry_timestamp_seconds",
+            "When the certificate that it showed last expires.",
+            "dependency",
+        )
+        for record in report.records:
+            required.add_metric([record.name], record.dependency.required)
+            if record.certificate_expires_at is not None:
+                expiry.add_metric([record.name], record.certificate_expires_at / 1000)
+            up.add_metric([record.name], record.connected)
+            success.add_metric([record.name], (record.last_success or 0) / 1000)
+        yield up
+        yield required
+        yield success
+        yield expiry
+        yield self._connections()
+        yield _counter(
+            "reconnects",
+            "Attempts to dial an upstream; gave_up: all attempts of a round failed.",
+            ["outcome"],
+            {(name,): n for name, n in self.reconnects.snapshot().items()},
+        )
+        refused = self.registry.refused.snapshot() | self.turned_away.snapshot()
+        yield _counter(
+            "connections_refused",
+            "Connections of clients that were not let in, or had to make room.",
+            ["cause"],
+            {(cause,): n for cause, n in refused.items()},
+        )
+        yield _counter(
+            "probes",
+            "Probes answered.",
+            ["route", "code"],
+            {(route, str(code)): n for (route, code), n in self.probes.snapshot().items()},
+        )
+        yield _counter(
+            "probes_abandoned",
+            "Probes whose client closed the connection before it had the answer.",
+            ["route"],
+            {(route,): n for route, n in self.abandoned.snapshot().items()},
+        )
+        yield CounterMetricFamily(
+            f"{PREFIX}_log_lines_dropped",
+            "Log lines dropped because they were not read in time, or could not be written.",
+            self.dropped_lines(),
+        )
+        yield _gauge(
+            "monitor_last_sweep_timestamp_seconds",
+            "When all WebSocket connections were last looked at; 0: not yet.",
+            (self.monitor.last_sweep or 0) / 1000,
+        )
+
+    def _connections(self) -> Metric:
+        possible = [*product([Direction.OUTBOUND], State), *product([Direction.INBOUND], INBOUND_STATES)]
+        counts = dict.fromkeys(possible, 0) | self.registry.counts()
+        family = GaugeMetricFamily(
+            f"{PREFIX}_connections",
+            "WebSocket connections: outbound to upstreams, inbound from clients.",
+            labels=["direction", "state"],
+        )
+        for labels, count in counts.items():
+            family.add_metric(labels, count)
+        return family
+
+
+class Metrics:
+    """Everything that `/metrics` reports; every series exists from the start, as zero."""
 
     content_type = CONTENT_TYPE_PLAIN_0_0_4
 
-    def __init__(
-        self,
-        watch: HealthWatch,
-        registry: Registry,
-        monitor: Monitor,
-        *,
-        reconnects: Tally[str],
-        probes: Tally[tuple[str, int]],
-        abandoned: Tally[str],
-        turned_away: Tally[str],
-        draining: Callable[[], bool],
-        dropped_lines: Callable[[], int],
-    ) -> None:
+    def __init__(self, sources: Sources) -> None:
         # Otherwise each counter would have a second series, with the time when it was created.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
-        self._registry.register(
-            _Holding(watch, registry, monitor, reconnects, probes, abandoned, turned_away, draining, dropped_lines)
-        )
-        watch.listen(_Checks(watch.dependencies, self._registry))
+        self._registry.register(sources)
+        sources.watch.listen(_Checks(sources.watch.dependencies, self._registry))
         ProcessCollector(registry=self._registry)
 
     def render(self) -> bytes:
@@ -102,117 +189,6 @@ class _Checks:
             self._ended.labels(name, status_of(outcome.reason), outcome.reason or NO_REASON).inc()
         if after.status != before.status and before.reason is not Reason.PENDING:
             self._turns.labels(name).inc()
-
-
-class _Holding(Collector):
-    """Reads the state of the other parts at each scrape."""
-
-    def __init__(
-        self,
-        watch: HealthWatch,
-        registry: Registry,
-        monitor: Monitor,
-        reconnects: Tally[str],
-        probes: Tally[tuple[str, int]],
-        abandoned: Tally[str],
-        turned_away: Tally[str],
-        draining: Callable[[], bool],
-        dropped_lines: Callable[[], int],
-    ) -> None:
-        self._watch = watch
-        self._registry = registry
-        self._monitor = monitor
-        self._reconnects = reconnects
-        self._probes = probes
-        self._abandoned = abandoned
-        self._turned_away = turned_away
-        self._draining = draining
-        self._dropped_lines = dropped_lines
-
-    def collect(self) -> Iterable[Metric]:
-        report = self._watch.current()
-        identity = report.identity
-        yield InfoMetricFamily(
-            f"{PREFIX}_build",
-            "Which service reports, as it is set, and the version of the program itself.",
-            {"version": identity.version, "service": identity.service, "software_version": __version__},
-        )
-        yield _gauge("up", "Whether all required dependencies are connected: 1 or 0.", report.healthy)
-        degraded = report.healthy and bool(report.degraded)
-        yield _gauge("degraded", "Whether only optional dependencies are disconnected: 1 or 0.", degraded)
-        yield _gauge("draining", "Whether the service is leaving: 1 or 0.", self._draining())
-        up = _labelled("dependency_up", "Whether the dependency is connected: 1 or 0.", "dependency")
-        success = _labelled(
-            "dependency_last_success_timestamp_seconds",
-            "When the last check began that found it connected; 0: none yet.",
-            "dependency",
-        )
-        required = _labelled(
-            "dependency_required", "Whether the service is unhealthy without it: 1 or 0.", "dependency"
-        )
-        expiry = _labelled(
-            "dependency_certificate_expiry_timestamp_seconds",
-            "When the certificate that it showed last expires.",
-            "dependency",
-        )
-        for record in report.records:
-            required.add_metric([record.name], record.dependency.required)
-            if record.certificate_expires_at is not None:
-                expiry.add_metric([record.name], record.certificate_expires_at / 1000)
-            up.add_metric([record.name], record.connected)
-            success.add_metric([record.name], (record.last_success or 0) / 1000)
-        yield up
-        yield required
-        yield success
-        yield expiry
-        yield self._connections()
-        yield _counter(
-            "reconnects",
-            "Attempts to dial an upstream; gave_up: all attempts of a round failed.",
-            ["outcome"],
-            {(name,): n for name, n in self._reconnects.snapshot().items()},
-        )
-        refused = self._registry.refused.snapshot() | self._turned_away.snapshot()
-        yield _counter(
-            "connections_refused",
-            "Connections of clients that were not let in, or had to make room.",
-            ["cause"],
-            {(cause,): n for cause, n in refused.items()},
-        )
-        yield _counter(
-            "probes",
-            "Probes answered.",
-            ["route", "code"],
-            {(route, str(code)): n for (route, code), n in self._probes.snapshot().items()},
-        )
-        yield _counter(
-            "probes_abandoned",
-            "Probes whose client closed the connection before it had the answer.",
-            ["route"],
-            {(route,): n for route, n in self._abandoned.snapshot().items()},
-        )
-        yield CounterMetricFamily(
-            f"{PREFIX}_log_lines_dropped",
-            "Log lines dropped because they were not read in time, or could not be written.",
-            self._dropped_lines(),
-        )
-        yield _gauge(
-            "monitor_last_sweep_timestamp_seconds",
-            "When all WebSocket connections were last looked at; 0: not yet.",
-            (self._monitor.last_sweep or 0) / 1000,
-        )
-
-    def _connections(self) -> Metric:
-        possible = [*product([Direction.OUTBOUND], State), *product([Direction.INBOUND], INBOUND_STATES)]
-        counts = dict.fromkeys(possible, 0) | self._registry.counts()
-        family = GaugeMetricFamily(
-            f"{PREFIX}_connections",
-            "WebSocket connections: outbound to upstreams, inbound from clients.",
-            labels=["direction", "state"],
-        )
-        for labels, count in counts.items():
-            family.add_metric(labels, count)
-        return family
 
 
 def _gauge(name: str, documentation: str, value: float) -> Metric:

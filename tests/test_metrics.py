@@ -16,7 +16,7 @@ from app.connections.registry import Registry
 from app.connections.upstream import Upstream
 from app.health.checker_state import Step
 from app.health.report import Identity, Report
-from app.metrics import Metrics
+from app.metrics import Metrics, Sources
 from app.net.reason import Reason
 from app.tally import Tally
 from tests.fakes import new_record, outcome
@@ -65,10 +65,10 @@ class MetricsTest(unittest.TestCase):
         self.metrics = self.made()
 
     def made(self):
-        return Metrics(
-            self.watch,
-            self.registry,
-            self.monitor,
+        sources = Sources(
+            watch=self.watch,
+            registry=self.registry,
+            monitor=self.monitor,
             reconnects=self.reconnects,
             probes=self.probes,
             abandoned=self.abandoned,
@@ -76,6 +76,7 @@ class MetricsTest(unittest.TestCase):
             draining=lambda: self.draining,
             dropped_lines=lambda: 11,
         )
+        return Metrics(sources)
 
     def samples(self):
         """(name without prefix, labels) -> value."""
