@@ -13,14 +13,14 @@ from app.checks.check import Check, CheckConfig, perform
 from app.checks.kinds import KINDS
 from app.doctor import advice as a
 from app.doctor.examination import Attempt, Examinable, Skipped, StepFailed
-from app.doctor.handshake import Handshake, refuses_us, speaks_tls
-from app.doctor.judgement import Words, judged
+from app.doctor.handshake import SECOND_LOOK_SECONDS, Handshake, speaks_tls
+from app.doctor.judgement import CREDENTIALS_REFUSED, Words, judged
 from app.doctor.reach import Server, Tried, connect_each, resolve
 from app.net.connect import connect, wrap
 from app.net.deadline import Deadline
 from app.net.reason import CERTIFICATE_REFUSED, Cause, Reason
 from app.net.resolver import Address
-from app.net.tls import client_context
+from app.net.tls import client_context, refuses_us
 
 STEP_SECONDS, LONGEST_SECONDS = 5.0, 30.0
 """The longest time of a step; a dependency whose own timeout is longer gets that, up to the second."""
@@ -40,9 +40,9 @@ class Place:
 class Approach(Examinable, Generic[AnyCheck]):
     """The steps of a kind that has none of its own: name, connect, tls where the URL asks for it, and check.
 
-    `port` is the default one of the URL. `oddity` is what makes the URL ambiguous, such as an unescaped character in a
-    password: no address is shown then, because it may be a part of that. A subclass adds `speak` and `authenticate`,
-    and the words for its kind.
+    A subclass adds the steps `speak` and `authenticate`, methods of these names that are an Attempt each, and the words
+    for its kind. `port` is the default one of the URL. `oddity` is what makes the URL ambiguous, such as an unescaped
+    character in a password: no address is shown then, because it may be a part of that.
     """
 
     words = Words("the protocol of the URL", "the scheme without TLS", "the scheme with TLS")
@@ -78,13 +78,15 @@ class Approach(Examinable, Generic[AnyCheck]):
     def before_tls(self, sock: socket.socket, deadline: Deadline) -> None:
         """What the protocol says before TLS begins. Raises StepFailed, OSError."""
 
-    def conversation(self) -> Iterator[tuple[str, Attempt]]:
-        """The steps `speak` and `authenticate`."""
-        return iter(())
-
     @property
     def ca_setting(self) -> str:
+        """Where trusted authorities are set."""
         return "`CA_BUNDLE`"
+
+    @property
+    def certificate_settings(self) -> str:
+        """Where all files are set that `context` reads."""
+        return self.ca_setting
 
     @property
     def timeout_setting(self) -> str:
@@ -93,7 +95,7 @@ class Approach(Examinable, Generic[AnyCheck]):
     def advice(self, step: str, error: BaseException | None, cause: Cause) -> a.Advice:
         """The most precise sentences that there are for a failure."""
         if self._oddity and step in ("name", "authenticate"):
-            return a.UNESCAPED.about(oddity=self._oddity)
+            return self._unescaped
         loopback = {server.is_loopback for server in self._reached} == {True}
         if cause.reason is Reason.REFUSED and loopback and self._place.in_container:
             return a.LOCALHOST
@@ -109,19 +111,20 @@ class Approach(Examinable, Generic[AnyCheck]):
         yield "connect", self._connect
         if self.asks_tls():
             yield "tls", self._encrypt
-        yield from self.conversation()
+        for name in ("speak", "authenticate"):
+            if attempt := getattr(self, name, None):
+                yield name, attempt
         yield "check", self._check
 
     def explained(self, step: str, error: Exception, deadline: Deadline) -> StepFailed:
         """See Examinable."""
         cause = self.check.cause(error)
         if step == "speak" and cause.reason in (Reason.CLOSED, Reason.PROTOCOL):
-            for server in self._reached:
-                if not self.asks_tls():
-                    if speaks_tls(partial(self.dialled, server), server.host, deadline):
-                        return StepFailed(cause.detail, a.SPEAKS_TLS.about(secure=self.words.secure))
-                elif refuses_us(partial(self.opened, server), deadline):
-                    return StepFailed(CERTIFICATE_REFUSED.detail, a.CLIENT_CERTIFICATE)
+            if self.should_ask_tls(deadline):
+                return StepFailed(cause.detail, a.SPEAKS_TLS.about(secure=self.words.secure))
+            refusals = (refuses_us(partial(self.opened, each), deadline, SECOND_LOOK_SECONDS) for each in self._reached)
+            if self.asks_tls() and any(refusals):
+                return StepFailed(CERTIFICATE_REFUSED.detail, a.CLIENT_CERTIFICATE)
         return StepFailed(cause.detail, self.advice(step, error, cause))
 
     def close(self) -> None:
@@ -138,8 +141,24 @@ class Approach(Examinable, Generic[AnyCheck]):
         return "@" in re.split("[/?#]", self.config.url.partition("://")[2], maxsplit=1)[0]
 
     @property
+    def _unescaped(self) -> a.Advice:
+        return a.UNESCAPED.about(oddity=self._oddity)
+
+    @property
     def on_unix_sockets(self) -> bool:
         return not self._reached
+
+    def should_ask_tls(self, deadline: Deadline) -> bool:
+        """Whether a peer speaks TLS although the URL does not ask for it."""
+        return not self.asks_tls() and any(
+            speaks_tls(partial(self.dialled, server), server.host, deadline) for server in self._reached
+        )
+
+    def unauthorized(self, text: str, *, sent: bool) -> StepFailed:
+        """What it means that a peer requires credentials: it depends on whether some were `sent`."""
+        if sent:
+            return StepFailed(text, self.advice("authenticate", None, CREDENTIALS_REFUSED))
+        return StepFailed(text, a.NO_CREDENTIALS.about(where=self.words.credentials.format(name=self.name.upper())))
 
     def dialled(self, server: Server, deadline: Deadline) -> socket.socket:
         """A connection to a server that the last step has reached. Raises OSError."""
@@ -161,16 +180,17 @@ class Approach(Examinable, Generic[AnyCheck]):
         words: list[str] = []
         failures: dict[Server, StepFailed] = {}
         for position, server in enumerate(servers):
-            share = deadline.share(len(servers) - position)
             try:
-                found = attempt(server, share)
+                found = attempt(server, deadline.share(len(servers) - position))
             except Exception as error:
-                failures[server] = error if isinstance(error, StepFailed) else self.explained(step, error, share)
+                failures[server] = error if isinstance(error, StepFailed) else self.explained(step, error, deadline)
                 found = failures[server].text
             words.append(f"{server} {found}" if len(servers) > 1 and not self._oddity else found)
         text = "; ".join(words)
         if len(failures) == len(servers):
-            raise StepFailed(text, failures[servers[0]].advice)
+            # The host that the sentences on a certificate name may be the user.
+            hidden = bool(self._oddity) and step == "tls"
+            raise StepFailed(text, self._unescaped if hidden else failures[servers[0]].advice)
         for server in failures:
             del self._reached[server]
         return text
@@ -204,7 +224,8 @@ class Approach(Examinable, Generic[AnyCheck]):
 
     def _encrypted(self, server: Server, deadline: Deadline) -> str:
         connected = partial(self._ready_for_tls, server)
-        return Handshake(self.context, connected, server.host, self.ca_setting, self._place.now).found(deadline)
+        settings = self.ca_setting, self.certificate_settings
+        return Handshake(self.context, connected, server.host, *settings, self._place.now).found(deadline)
 
     def _ready_for_tls(self, server: Server, deadline: Deadline) -> socket.socket:
         sock = self.dialled(server, deadline)
@@ -216,8 +237,8 @@ class Approach(Examinable, Generic[AnyCheck]):
         return sock
 
     def _check(self, deadline: Deadline) -> str:
-        """The check itself, as the service runs it, with its own timeout."""
-        outcome = perform(self.check, self.config.timeout)
+        """The check itself, as the service runs it, with its own timeout up to LONGEST_SECONDS."""
+        outcome = perform(self.check, min(self.config.timeout, self.limit))
         if outcome.cause is None:
             return "connected"
         raise StepFailed(outcome.cause.detail, self.advice("check", outcome.error, outcome.cause))

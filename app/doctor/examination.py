@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from app.doctor.advice import Advice
+from app.doctor.advice import UNEXPECTED, Advice
 from app.net.clock import clock as default_clock
 from app.net.deadline import Deadline
 
@@ -82,7 +82,7 @@ class Examinable(ABC):
 
 
 def examine(subject: Examinable, clock: Callable[[], float] = default_clock) -> Diagnosis:
-    """Do the steps of `subject` until one fails; the others are skipped. Raises nothing that is an Exception."""
+    """Do the steps of `subject` until one fails; the others are skipped."""
     steps: list[Step] = []
     advice = None
     for name, attempt in subject.steps():
@@ -108,7 +108,12 @@ def examine_all(subjects: Sequence[Examinable]) -> list[Diagnosis]:
     diagnoses: dict[int, Diagnosis] = {}  # each written once, by its own thread, and read after that has ended
 
     def run(position: int) -> None:
-        diagnoses[position] = examine(subjects[position])
+        subject = subjects[position]
+        try:
+            diagnoses[position] = examine(subject)
+        except Exception as error:  # a defect of the doctor must not cost the other diagnoses
+            advice = UNEXPECTED.about(error=type(error).__name__)
+            diagnoses[position] = Diagnosis(subject.name, subject.kind, (), advice)
 
     threads = []
     for position, subject in enumerate(subjects):

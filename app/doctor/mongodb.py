@@ -1,17 +1,16 @@
 """The conversation with MongoDB."""
 
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 
-from app.checks.check import perform
+from app.checks.check import CheckFailed, perform
 from app.checks.mongodb import MongoDbCheck
-from app.checks.mongodb_client import parsed
+from app.checks.mongodb_client import MOST_SERVERS, parsed
 from app.doctor import advice as a
 from app.doctor.approach import Approach
-from app.doctor.examination import Attempt, Skipped, StepFailed
+from app.doctor.examination import Skipped, StepFailed
 from app.doctor.judgement import Words
 from app.doctor.mongodb_hello import Hello, hello
 from app.doctor.reach import Server, connect_each, resolve
@@ -19,7 +18,7 @@ from app.net.deadline import Deadline
 from app.net.reason import Reason
 from app.net.stream import Stream
 
-DEFAULT_PORT = 27017
+DEFAULT_PORT, LAST_PORT = 27017, 65535
 AUTH_SOURCE = ", and `authSource` must name the database that keeps the user"
 TLS_FILES = ("tlsCAFile", "tlsCertificateKeyFile", "tlsCRLFile")
 
@@ -29,11 +28,6 @@ class MongoDbApproach(Approach[MongoDbCheck]):
 
     words = Words("MongoDB", "`tls=false` in the URL", "`tls=true` in the URL", AUTH_SOURCE)
     _options: Mapping[str, Any] = MappingProxyType({})  # of the URL and its DNS records, once they are known
-
-    def conversation(self) -> Iterator[tuple[str, Attempt]]:
-        """See Approach."""
-        yield "speak", self._speak
-        yield "authenticate", self._authenticate
 
     def servers(self, deadline: Deadline) -> Sequence[Server]:
         """See Approach: those of the service record, for `mongodb+srv`."""
@@ -60,7 +54,7 @@ class MongoDbApproach(Approach[MongoDbCheck]):
             context.load_cert_chain(certificate, password=self._options.get("tlsCertificateKeyFilePassword", ""))
         return context
 
-    def _speak(self, deadline: Deadline) -> str | Skipped:
+    def speak(self, deadline: Deadline) -> str | Skipped:
         if self.on_unix_sockets:
             return Skipped("a Unix socket is spoken to by the check")
         answers: list[Hello] = []
@@ -75,10 +69,12 @@ class MongoDbApproach(Approach[MongoDbCheck]):
             answers.append(answer)
             return _described(answer)
 
-        text = self.on_each("speak", speak, deadline)
+        text = self.on_each("speak", speak, deadline.share(2))  # the members need time too
         if self._options.get("directConnection"):
             return text
         members = list(dict.fromkeys(member for answer in answers for member in answer.members))
+        if len(members) > MOST_SERVERS:
+            raise CheckFailed(Reason.PROTOCOL, f"more than {MOST_SERVERS} servers")
         return self._tried(text, members, deadline) if members else text
 
     def _require_set(self, answer: Hello) -> None:
@@ -90,7 +86,7 @@ class MongoDbApproach(Approach[MongoDbCheck]):
     def _tried(self, hello: str, members: Sequence[str], deadline: Deadline) -> str:
         """What `hello` brought, and what became of dialling each member. Raises StepFailed if one cannot be reached."""
         servers = [_server(member) for member in members]
-        names = resolve(servers, self.config.resolver, deadline)
+        names = resolve(servers, self.config.resolver, deadline.share(2))
         connections = connect_each(names.reached, deadline)
         unresolved = [server for server in servers if server in names.errors]
         unreached = [server for server in names.reached if server not in connections.reached]
@@ -106,7 +102,7 @@ class MongoDbApproach(Approach[MongoDbCheck]):
                 raise StepFailed(text, advice.about(members=", ".join(map(str, failed))))
         return text
 
-    def _authenticate(self, deadline: Deadline) -> str | Skipped:
+    def authenticate(self, deadline: Deadline) -> str | Skipped:
         if not self.has_credentials and "authMechanism" not in self._options:
             return Skipped("the URL has no user")
         outcome = perform(self.check, min(self.config.timeout, deadline.remaining()))
@@ -128,8 +124,7 @@ def _described(answer: Hello) -> str:
 
 def _server(member: str) -> Server:
     """A member as the set advertises it. Whatever it is, it is tried: what is not a name does not resolve."""
-    try:
-        url = urlsplit(f"//{member}")
-        return Server(url.hostname or member, url.port or DEFAULT_PORT)
-    except ValueError:
-        return Server(member, DEFAULT_PORT)
+    host, _, port = member.rpartition(":")
+    if host and port.isascii() and port.isdigit() and int(port) <= LAST_PORT:
+        return Server(host.strip("[]"), int(port))
+    return Server(member, DEFAULT_PORT)

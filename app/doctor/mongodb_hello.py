@@ -37,7 +37,7 @@ def hello(stream: Stream, deadline: Deadline) -> Hello:
     if answer.get("code") == COMMAND_NOT_FOUND:  # before 4.4.2
         answer = _command(stream, "isMaster", deadline)
     if answer.get("ok") != 1:
-        raise CheckFailed(Reason.ERROR, "it refuses hello")
+        raise CheckFailed(Reason.ERROR, "answered with an error")
     return _read(answer)
 
 
@@ -50,7 +50,7 @@ def _command(stream: Stream, name: str, deadline: Deadline) -> dict[str, Any]:
     answer = stream.read(length - HEAD.size, deadline)
     try:
         return bson.decode(answer[5:])  # after the flags, and the kind of the only section
-    except BSONError as error:
+    except (BSONError, RecursionError) as error:
         raise CheckFailed(*NOT_MONGODB) from error
 
 

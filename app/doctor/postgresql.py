@@ -2,13 +2,13 @@
 
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from app.checks.check import CheckFailed
 from app.checks.postgresql import NOT_POSTGRESQL, PASSWORD_REQUIRED, PostgresqlCheck, is_socket
 from app.doctor import advice as a
 from app.doctor.approach import Approach
-from app.doctor.examination import Attempt, Skipped, StepFailed
+from app.doctor.examination import Skipped, StepFailed
 from app.doctor.judgement import Words
 from app.doctor.reach import Server
 from app.net.deadline import Deadline
@@ -24,11 +24,6 @@ class PostgresqlApproach(Approach[PostgresqlCheck]):
     """Asks whether the server offers TLS, which only PostgreSQL understands and no log mentions; then opens a session."""
 
     words = Words("PostgreSQL", "`sslmode=prefer` in the URL", "`sslmode=require` in the URL")
-
-    def conversation(self) -> Iterator[tuple[str, Attempt]]:
-        """See Approach."""
-        yield "speak", self._speak
-        yield "authenticate", self._authenticate
 
     def servers(self, deadline: Deadline) -> Sequence[Server]:
         """See Approach."""
@@ -47,12 +42,17 @@ class PostgresqlApproach(Approach[PostgresqlCheck]):
         own = self.check.parameters.get("sslrootcert", self.config.ca_bundle) != self.config.ca_bundle
         return "`sslrootcert` in the URL" if own else super().ca_setting
 
+    @property
+    def certificate_settings(self) -> str:
+        """See Approach."""
+        return f"{self.ca_setting}, `sslcert` or `sslkey`" if "sslcert" in self.check.parameters else self.ca_setting
+
     def context(self) -> ssl.SSLContext:
         """See Approach: a context that verifies as libpq does."""
         parameters = self.check.parameters
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = self._mode == "verify-full"
-        if self._mode not in VERIFYING:
+        if self._mode not in VERIFYING and "sslrootcert" not in parameters:  # a file of authorities is always used
             context.verify_mode = ssl.CERT_NONE
         elif (authorities := parameters["sslrootcert"]) == "system":
             context.load_default_certs()
@@ -68,7 +68,7 @@ class PostgresqlApproach(Approach[PostgresqlCheck]):
         if not _offers_tls(sock, deadline):
             raise StepFailed("the server does not offer TLS", a.NOT_TLS.about(plain=self.words.plain))
 
-    def _speak(self, deadline: Deadline) -> str | Skipped:
+    def speak(self, deadline: Deadline) -> str | Skipped:
         if self.on_unix_sockets:
             return Skipped("a Unix socket is spoken to when the session is opened")
 
@@ -78,14 +78,13 @@ class PostgresqlApproach(Approach[PostgresqlCheck]):
 
         return self.on_each("speak", speak, deadline)
 
-    def _authenticate(self, deadline: Deadline) -> str:
+    def authenticate(self, deadline: Deadline) -> str:
         """A session, as the check opens it: libpq shows no step of it apart."""
         try:
             self.check.connect(deadline).close()
         except CheckFailed as failed:
             if failed.cause == PASSWORD_REQUIRED:
-                where = "`user:password@` before the host in the URL"
-                raise StepFailed(PASSWORD_REQUIRED.detail, a.NO_CREDENTIALS.about(where=where)) from failed
+                raise self.unauthorized(PASSWORD_REQUIRED.detail, sent=False) from failed
             if failed.cause.reason is not Reason.NO_PRIMARY:
                 raise
             return "accepted, but not by a server with the role that the URL asks for"

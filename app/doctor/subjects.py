@@ -11,7 +11,6 @@ from app.doctor.mongodb import MongoDbApproach
 from app.doctor.redis import RedisApproach
 from app.doctor.websocket import KIND, UpstreamApproach, UpstreamCheck
 from app.factory import configured, dialler_of
-from app.net.resolver import Resolver
 from app.settings import Settings
 from app.settings.drivers import unescaped
 
@@ -32,7 +31,7 @@ def upstreams(settings: Settings, place: Place) -> list[AnyApproach]:
     for each in sorted(settings.ws_upstreams, key=lambda upstream: upstream.name):
         url = each.url.get_secret_value()
         target = Target.parse(url)
-        config = CheckConfig(each.name, url, dialler.timeout, dialler.ca_bundle, Resolver())
+        config = CheckConfig(each.name, url, dialler.timeout, dialler.ca_bundle, dialler.resolver)
         check = UpstreamCheck(each.name, dialler, target)
         approaches.append(UpstreamApproach(KIND, config, check, target.port, place, unescaped(url)))
     return approaches

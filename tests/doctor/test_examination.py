@@ -98,6 +98,13 @@ class ExamineAllTest(unittest.TestCase):
         with mock.patch.object(threading.Thread, "start", side_effect=RuntimeError("can't start new thread")):
             self.assertEqual([each.name for each in examine_all(subjects)], ["a", "b"])
 
+    def test_a_defect_of_the_doctor_is_reported_for_one_subject_and_costs_no_other_its_diagnosis(self):
+        defective = Scripted(("name", failing(KeyError("odd"))), name="a")
+        defective.explained = failing(ZeroDivisionError())
+        diagnoses = examine_all([defective, Scripted(("name", lambda deadline: "found"), name="b")])
+        self.assertEqual([(each.name, each.ok) for each in diagnoses], [("a", False), ("b", True)])
+        self.assertEqual(diagnoses[0].advice.means, "The doctor itself failed here, with TypeError.")
+
     def test_six_dependencies_that_hang_take_the_time_of_one(self):
         released = threading.Event()
         self.addCleanup(released.set)
