@@ -25,7 +25,9 @@ class HttpApproach(Approach[HttpCheck]):
 
     def speak(self, deadline: Deadline) -> str:
         version, self._status = self.check.status(deadline)
-        if self._status == HTTPStatus.BAD_REQUEST and self.should_ask_tls(deadline):  # what nginx and Go answer then
+        if self._status == HTTPStatus.BAD_REQUEST and self.lacks_tls(
+            self.reached[0], deadline
+        ):  # what nginx and Go answer then
             raise StepFailed(f"answered {status_line(self._status)}", a.SPEAKS_TLS.about(secure=self.words.secure))
         return f"{version} {status_line(self._status)}"
 

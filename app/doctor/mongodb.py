@@ -30,12 +30,12 @@ class MongoDbApproach(Approach[MongoDbCheck]):
     _options: Mapping[str, Any] = MappingProxyType({})  # of the URL and its DNS records, once they are known
 
     def servers(self, deadline: Deadline) -> Sequence[Server]:
-        """See Approach: those of the service record, for `mongodb+srv`."""
+        """See Peer: those of the service record, for `mongodb+srv`."""
         hosts, self._options = parsed(self.config.url, deadline)
         return [Server(host, port) for host, port in hosts if port is not None]
 
     def asks_tls(self) -> bool:
-        """See Approach."""
+        """See Peer."""
         implied = self.scheme == "mongodb+srv" or any(name in self._options for name in TLS_FILES)
         return bool(self._options.get("tls", implied))
 
@@ -44,7 +44,7 @@ class MongoDbApproach(Approach[MongoDbCheck]):
         return "`tlsCAFile` in the URL" if "tlsCAFile" in self._options else super().ca_setting
 
     def context(self) -> ssl.SSLContext:
-        """See Approach: a context that verifies as the driver does."""
+        """See Peer: a context that verifies as the driver does."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # not the default one, which is stricter from Python 3.13 on
         context.load_verify_locations(self._options.get("tlsCAFile") or self.config.ca_bundle)
         context.check_hostname = not self._options.get("tlsAllowInvalidHostnames")
@@ -55,7 +55,7 @@ class MongoDbApproach(Approach[MongoDbCheck]):
         return context
 
     def speak(self, deadline: Deadline) -> str | Skipped:
-        if self.on_unix_sockets:
+        if not self.reached:
             return Skipped("a Unix socket is spoken to by the check")
         answers: list[Hello] = []
 
@@ -69,7 +69,7 @@ class MongoDbApproach(Approach[MongoDbCheck]):
             answers.append(answer)
             return _described(answer)
 
-        text = self.on_each("speak", speak, deadline.share(2))  # the members need time too
+        text = self.found_on_each("speak", speak, deadline.share(2))  # the members need time too
         if self._options.get("directConnection"):
             return text
         members = list(dict.fromkeys(member for answer in answers for member in answer.members))

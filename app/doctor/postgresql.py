@@ -26,11 +26,11 @@ class PostgresqlApproach(Approach[PostgresqlCheck]):
     words = Words("PostgreSQL", "`sslmode=prefer` in the URL", "`sslmode=require` in the URL")
 
     def servers(self, deadline: Deadline) -> Sequence[Server]:
-        """See Approach."""
+        """See Peer."""
         return [Server(host, port) for host, port in self.check.servers if not is_socket(host)]
 
     def asks_tls(self) -> bool:
-        """See Approach."""
+        """See Peer."""
         return self._mode in ("require", *VERIFYING)
 
     @property
@@ -44,11 +44,11 @@ class PostgresqlApproach(Approach[PostgresqlCheck]):
 
     @property
     def certificate_settings(self) -> str:
-        """See Approach."""
+        """See Peer."""
         return f"{self.ca_setting}, `sslcert` or `sslkey`" if "sslcert" in self.check.parameters else self.ca_setting
 
     def context(self) -> ssl.SSLContext:
-        """See Approach: a context that verifies as libpq does."""
+        """See Peer: a context that verifies as libpq does."""
         parameters = self.check.parameters
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = self._mode == "verify-full"
@@ -64,19 +64,19 @@ class PostgresqlApproach(Approach[PostgresqlCheck]):
         return context
 
     def before_tls(self, sock: socket.socket, deadline: Deadline) -> None:
-        """See Approach."""
+        """See Peer."""
         if not _offers_tls(sock, deadline):
             raise StepFailed("the server does not offer TLS", a.NOT_TLS.about(plain=self.words.plain))
 
     def speak(self, deadline: Deadline) -> str | Skipped:
-        if self.on_unix_sockets:
+        if not self.reached:
             return Skipped("a Unix socket is spoken to when the session is opened")
 
         def speak(server: Server, deadline: Deadline) -> str:
             with self.dialled(server, deadline) as sock:
                 return "PostgreSQL, offers TLS" if _offers_tls(sock, deadline) else "PostgreSQL, does not offer TLS"
 
-        return self.on_each("speak", speak, deadline)
+        return self.found_on_each("speak", speak, deadline)
 
     def authenticate(self, deadline: Deadline) -> str:
         """A session, as the check opens it: libpq shows no step of it apart."""

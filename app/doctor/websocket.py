@@ -45,7 +45,7 @@ class UpstreamApproach(Approach[UpstreamCheck]):
         return "`DIAL_TIMEOUT_SECONDS`"
 
     def asks_tls(self) -> bool:
-        """See Approach."""
+        """See Peer."""
         return self.scheme == "wss"
 
     def speak(self, deadline: Deadline) -> str:
