@@ -1,4 +1,4 @@
-"""What a failed step means and what to do about it: where the doctor knows more than the reason, and otherwise for it.
+"""What a failed step means, and what to do: precise sentences where a step shows the cause, otherwise one for the reason.
 
 docs/doctor.md shows the sentences here. Those for a reason alone come from app/health/meanings.py.
 """
@@ -21,7 +21,7 @@ class Advice(NamedTuple):
 
 UNESCAPED = Advice("The URL is probably misread: {oddity}.", "Percent-encode the user and the password in the URL.")
 NAME_SERVER = Advice(
-    "The name server did not answer, so it is not known whether the name exists.",
+    "The name server did not answer, so the name may or may not exist.",
     "Check `/etc/resolv.conf` where the service runs, and that port 53 of the name server is reachable from there.",
 )
 LOCALHOST = Advice(
@@ -84,13 +84,13 @@ SPEAKS_TLS = Advice(
     "Use {secure}, or a port on which the peer does not use TLS.",
 )
 MEMBER_NAME = Advice(
-    "The replica set advertises {members}, which does not resolve here, and the driver connects to the advertised "
+    "The replica set advertises {members}, which cannot be resolved here, and the driver connects to the advertised "
     "members, not only to those in the URL.",
     "Make the name resolve where the service runs, or change it with `rs.reconfig()`; `directConnection=true` in the "
     "URL watches one server alone.",
 )
 MEMBER_LOCALHOST = Advice(
-    "The replica set advertises {members}, a loopback address: on every other machine it leads to that machine itself.",
+    "The replica set advertises {members}: a loopback address leads every client to the client's own machine.",
     "Give the member a name that every client can resolve, with `rs.reconfig()`; `directConnection=true` in the URL "
     "watches one server alone.",
 )
@@ -144,6 +144,6 @@ UNEXPECTED = Advice(
 
 
 def general(cause: Cause) -> Advice:
-    """What is known from the reason alone."""
+    """The sentences for a reason alone."""
     meaning = MEANINGS[cause.reason]
     return Advice(f"{meaning.means[0].upper()}{meaning.means[1:]}.", f"Check {meaning.look_at}.")

@@ -43,7 +43,8 @@ class Approach(Peer[AnyCheck], Examinable):
         self, kind: str, config: CheckConfig, check: AnyCheck, port: int, place: Place, oddity: str = ""
     ) -> None:
         super().__init__(kind, config, check, port)
-        self.limit = max(STEP_SECONDS, min(config.timeout, LONGEST_SECONDS))
+        self._check_seconds = min(config.timeout, LONGEST_SECONDS)
+        self.limit = max(STEP_SECONDS, self._check_seconds)
         self._place = place
         self._unescaped = a.UNESCAPED.about(oddity=oddity) if oddity else None
         self._reached: dict[Server, list[Address]] = {}  # by the last step; nothing for Unix sockets
@@ -56,7 +57,7 @@ class Approach(Peer[AnyCheck], Examinable):
         if cause.reason is Reason.REFUSED and loopback and self._place.in_container:
             return a.LOCALHOST
         if cause.reason is Reason.TIMEOUT and step == "check":
-            return a.SLOW.about(seconds=f"{self.config.timeout:g}", setting=self.timeout_setting)
+            return a.SLOW.about(seconds=f"{self._check_seconds:g}", setting=self.timeout_setting)
         return judged(step, error, cause, self.words)
 
     def steps(self) -> Iterator[tuple[str, Attempt]]:
@@ -179,7 +180,7 @@ class Approach(Peer[AnyCheck], Examinable):
 
     def _check(self, deadline: Deadline) -> str:
         """The check itself, as the service runs it, with its own timeout up to LONGEST_SECONDS."""
-        outcome = perform(self.check, min(self.config.timeout, self.limit))
+        outcome = perform(self.check, self._check_seconds)
         if outcome.cause is None:
             return "connected"
         raise StepFailed(outcome.cause.detail, self.advice("check", outcome.error, outcome.cause))

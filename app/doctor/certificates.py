@@ -1,4 +1,4 @@
-"""What to say about the certificate that a peer shows."""
+"""A peer's certificate in words, and why it is not trusted."""
 
 import ssl
 from collections.abc import Mapping

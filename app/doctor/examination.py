@@ -19,7 +19,7 @@ class State(StrEnum):
 
 
 class Skipped(NamedTuple):
-    """What a step returns that had nothing to try: why."""
+    """What a step returns if it had nothing to try: why it had not."""
 
     text: str
 

@@ -12,7 +12,7 @@ from app.net.reason import Cause, Reason
 
 
 class HttpApproach(Approach[HttpCheck]):
-    """Asks as the check does; what counts is first that there is an answer, then 401 and 403, then any other status."""
+    """One answer to what the check asks: `speak` needs any, `authenticate` one that is neither 401 nor 403."""
 
     words = Words(
         "HTTP",
@@ -36,7 +36,7 @@ class HttpApproach(Approach[HttpCheck]):
         if self._status in UNAUTHORIZED and self._status in self.config.statuses:
             return Skipped("`STATUSES` accepts this answer")
         if self._status not in UNAUTHORIZED:
-            return "not refused" if sent else Skipped("nothing to authenticate with, and nothing asked for it")
+            return "not refused" if sent else Skipped("no credentials are configured, and the server requires none")
         possible = bool(sent or self.config.headers or self.url.query)  # a key may be in any of them
         raise self.unauthorized(f"answered {status_line(self._status)}", sent=possible)
 

@@ -1,4 +1,4 @@
-"""What a failure means, from the step and the cause alone."""
+"""Which sentences fit a failure, by its step and its cause."""
 
 from typing import NamedTuple
 
@@ -19,8 +19,10 @@ CREDENTIALS_REFUSED = Cause(Reason.AUTH, "credentials refused")
 
 
 class Words(NamedTuple):
-    """How a kind is spoken of: its protocol, what to write in the URL for or against TLS, and, behind "user and password
-    must be percent-encoded", where else a mistake in the credentials may be; `credentials` is where to put them.
+    """The words for a kind: its protocol, and what to write in the URL without and with TLS.
+
+    `hint` follows "user and password must be percent-encoded": where else a mistake in the credentials may be.
+    `credentials` is where to put them.
     """
 
     protocol: str
@@ -31,7 +33,7 @@ class Words(NamedTuple):
 
 
 def judged(step: str, error: BaseException | None, cause: Cause, words: Words) -> a.Advice:
-    """The most precise sentences for a `cause` that `step` failed for, and for `error`, behind it."""
+    """The most precise sentences for the `cause` for which `step` failed, and for the `error` behind it."""
     protocol = "TLS" if step == "tls" else words.protocol
     match cause.reason:
         case Reason.DNS if cause == NO_NAME_SERVER:

@@ -1,5 +1,6 @@
 """The conversation with MongoDB."""
 
+import re
 import ssl
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -27,7 +28,7 @@ class MongoDbApproach(Approach[MongoDbCheck]):
     """Asks each server of the URL for `hello`, then tries each member that the set advertises, as the driver will."""
 
     words = Words("MongoDB", "`tls=false` in the URL", "`tls=true` in the URL", AUTH_SOURCE)
-    _options: Mapping[str, Any] = MappingProxyType({})  # of the URL and its DNS records, once they are known
+    _options: Mapping[str, Any] = MappingProxyType({})  # of the URL and its DNS records, after the step `name`
 
     def servers(self, deadline: Deadline) -> Sequence[Server]:
         """See Peer: those of the service record, for `mongodb+srv`."""
@@ -84,7 +85,7 @@ class MongoDbApproach(Approach[MongoDbCheck]):
             raise StepFailed(_described(answer), a.OTHER_SET.about(asked=asked, found=found))
 
     def _tried(self, hello: str, members: Sequence[str], deadline: Deadline) -> str:
-        """What `hello` brought, and what became of dialling each member. Raises StepFailed if one cannot be reached."""
+        """What `hello` found, and how dialling each member went. Raises StepFailed if one cannot be reached."""
         servers = [_server(member) for member in members]
         names = resolve(servers, self.config.resolver, deadline.share(2))
         connections = connect_each(names.reached, deadline)
@@ -110,7 +111,7 @@ class MongoDbApproach(Approach[MongoDbCheck]):
             return "accepted"
         if outcome.reason is Reason.AUTH:
             raise StepFailed(outcome.cause.detail, self.advice("authenticate", outcome.error, outcome.cause))
-        return Skipped(f"not known, as the check fails before: {outcome.cause.detail}")
+        return Skipped(f"the check fails before that: {outcome.cause.detail}")
 
 
 def _described(answer: Hello) -> str:
@@ -123,8 +124,8 @@ def _described(answer: Hello) -> str:
 
 
 def _server(member: str) -> Server:
-    """A member as the set advertises it. Whatever it is, it is tried: what is not a name does not resolve."""
+    """A member as the set advertises it, in any case: what is not a name does not resolve."""
     host, _, port = member.rpartition(":")
-    if host and port.isascii() and port.isdigit() and int(port) <= LAST_PORT:
+    if host and re.fullmatch(r"[0-9]{1,5}", port) and int(port) <= LAST_PORT:
         return Server(host.strip("[]"), int(port))
     return Server(member, DEFAULT_PORT)

@@ -1,4 +1,4 @@
-"""One `hello`, asked without the driver, which would not say what a single server answered."""
+"""One `hello`, asked without the driver, which does not show what a single server answered."""
 
 import struct
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ COMMAND_NOT_FOUND = 59
 
 
 class Hello(NamedTuple):
-    """What a server says of itself. `set_name` is empty outside a replica set, `primary` where none is known.
+    """What a server reports about itself. `set_name` is empty outside a replica set, `primary` if there is none.
 
     `members` are those that the set advertises, as `host:port`.
     """
@@ -50,7 +50,7 @@ def _command(stream: Stream, name: str, deadline: Deadline) -> dict[str, Any]:
     answer = stream.read(length - HEAD.size, deadline)
     try:
         return bson.decode(answer[5:])  # after the flags, and the kind of the only section
-    except (BSONError, RecursionError) as error:
+    except BSONError as error:
         raise CheckFailed(*NOT_MONGODB) from error
 
 

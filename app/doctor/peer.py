@@ -1,4 +1,4 @@
-"""What is known of a dependency or an upstream before anything is tried."""
+"""A dependency or an upstream, as its URL and its settings describe it."""
 
 import re
 import socket
@@ -43,7 +43,7 @@ class Peer(Generic[AnyCheck]):
         return "@" in re.split("[/?#]", self.config.url.partition("://")[2], maxsplit=1)[0]
 
     def servers(self, deadline: Deadline) -> Sequence[Server]:
-        """The servers that the URL names; empty if they are Unix sockets, which have neither name nor address."""
+        """The servers that the URL names; none if they are Unix sockets, which have neither name nor address."""
         return [Server(self.url.hostname or "", self.url.port or self._port)]
 
     def asks_tls(self) -> bool:
@@ -55,7 +55,7 @@ class Peer(Generic[AnyCheck]):
         return client_context(self.config.ca_bundle)
 
     def before_tls(self, sock: socket.socket, deadline: Deadline) -> None:
-        """What the protocol says before TLS begins. Raises StepFailed, OSError."""
+        """What the protocol exchanges before TLS begins. Raises StepFailed, OSError."""
 
     @property
     def ca_setting(self) -> str:
@@ -64,7 +64,7 @@ class Peer(Generic[AnyCheck]):
 
     @property
     def certificate_settings(self) -> str:
-        """Where all files are set that `context` reads."""
+        """The settings of all files that `context` reads."""
         return self.ca_setting
 
     @property

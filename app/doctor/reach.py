@@ -37,8 +37,8 @@ class Server(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """How several attempts went: the addresses of each server that were reached, what to say of each attempt, and the
-    errors of those that failed, by server.
+    """How several attempts went: the addresses of each server that were reached, words for each attempt, and the errors
+    of those that failed, by server.
     """
 
     reached: dict[Server, list[Address]]

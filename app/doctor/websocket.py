@@ -61,7 +61,7 @@ class UpstreamApproach(Approach[UpstreamCheck]):
     def authenticate(self, deadline: Deadline) -> str | Skipped:
         refusal = self._refusal
         if refusal is None or refusal.reason is not Reason.AUTH:
-            return "accepted" if self.has_credentials else Skipped("the URL has no user, and none was asked for")
+            return "accepted" if self.has_credentials else Skipped("the URL has no user, and the server requires none")
         raise self.unauthorized(
             refusal.cause.detail, sent=self.has_credentials or bool(self.url.query)
         )  # or a key in it

@@ -236,14 +236,10 @@ def mongodb(folder):
         yield Case(
             "speak", "a member without a name", server.uri, {}, a.MEMBER_NAME.about(members="db2.internal:27018")
         )
-        server.play(Script.PRIMARY, hosts=[server.address, "db2.internal:mongo"])
-        yield Case(
-            "speak",
-            "a member that is no address",
-            server.uri,
-            {},
-            a.MEMBER_NAME.about(members="db2.internal:mongo:27017"),
-        )
+        for port in ("mongo", "70000", "9" * 5000):
+            server.play(Script.PRIMARY, hosts=[server.address, f"db2.internal:{port}"])
+            advice = a.MEMBER_NAME.about(members=f"db2.internal:{port}:27017")
+            yield Case("speak", "a member that is no address", server.uri, {}, advice)
         with reserve_port() as reserved:
             port = reserved.getsockname()[1]
             server.play(Script.PRIMARY, hosts=[server.address, f"db2.internal:{port}"])

@@ -20,14 +20,6 @@ def message(document, length=None, code=OP_MSG):
     return struct.pack("<iiii", 16 + len(body) if length is None else length, 7, 1, code) + body
 
 
-def nested(depth):
-    """A document in a document, and so on."""
-    document = bson.encode({})
-    for _ in range(depth):
-        document = struct.pack("<i", len(document) + 8) + b"\x03a\0" + document + b"\0"
-    return document
-
-
 class HelloTest(unittest.TestCase):
     def ask(self, *answers):
         """What `hello` returns to these answers, and the names of the commands that it sent."""
@@ -82,7 +74,6 @@ class HelloTest(unittest.TestCase):
             message({"ok": 1}, length=MESSAGE_BYTES + 1),
             message({"ok": 1}, length=-1),
             message(b"\x10\0\0\0nonsense in it"),
-            message(nested(20_000)),
             message({"ok": 1, "hosts": "a:1"}),
             message({"ok": 1, "hosts": [7]}),
             message({"ok": 1, "hosts": [["a:1"]]}),
