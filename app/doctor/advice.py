@@ -68,7 +68,7 @@ MALFORMED = Advice(
 )
 UNREADABLE = Advice(
     "A certificate file that the settings name cannot be read.",
-    "Correct the path in {setting}, or the permissions of the file.",
+    "Correct the path in {setting}, that of a client certificate in the URL, or the permissions of the file.",
 )
 CLIENT_CERTIFICATE = Advice(
     "The peer requires a client certificate, or refuses the one that it got.",

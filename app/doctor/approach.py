@@ -7,7 +7,7 @@ from functools import partial
 
 from app.checks.check import CheckConfig, perform
 from app.doctor import advice as a
-from app.doctor.examination import Attempt, Examinable, Skipped, StepFailed
+from app.doctor.examination import Attempt, Skipped, StepFailed
 from app.doctor.handshake import SECOND_LOOK_SECONDS, Handshake, speaks_tls
 from app.doctor.judgement import CREDENTIALS_REFUSED, judged
 from app.doctor.peer import AnyCheck, Peer
@@ -31,7 +31,7 @@ class Place:
     now: float
 
 
-class Approach(Peer[AnyCheck], Examinable):
+class Approach(Peer[AnyCheck]):
     """The steps of a kind that has none of its own: name, connect, tls where the URL asks for it, and check.
 
     A subclass adds the steps `speak` and `authenticate`, methods of these names that are an Attempt each. `oddity` is
@@ -80,7 +80,8 @@ class Approach(Peer[AnyCheck], Examinable):
         if isinstance(error, StepFailed):
             return error
         cause = self.check.cause(error)
-        for server in servers if step == "speak" and cause.reason in (Reason.CLOSED, Reason.PROTOCOL) else ():
+        second_look = step == "speak" and cause.reason in (Reason.CLOSED, Reason.PROTOCOL)
+        for server in servers if second_look else ():
             if self.lacks_tls(server, deadline):
                 return StepFailed(cause.detail, a.SPEAKS_TLS.about(secure=self.words.secure))
             if self.asks_tls() and refuses_us(partial(self.opened, server), deadline, SECOND_LOOK_SECONDS):
@@ -166,8 +167,7 @@ class Approach(Peer[AnyCheck], Examinable):
 
     def _encrypted(self, server: Server, deadline: Deadline) -> str:
         connected = partial(self._ready_for_tls, server)
-        settings = self.ca_setting, self.certificate_settings
-        return Handshake(self.context, connected, server.host, *settings, self._place.now).found(deadline)
+        return Handshake(self.context, connected, server.host, self.ca_setting, self._place.now).found(deadline)
 
     def _ready_for_tls(self, server: Server, deadline: Deadline) -> socket.socket:
         sock = self.dialled(server, deadline)

@@ -1,11 +1,10 @@
 """One dependency, examined step by step until the first step that fails; and many at the same time."""
 
 import threading
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from app.doctor.advice import UNEXPECTED, Advice
 from app.net.clock import clock as default_clock
@@ -61,22 +60,19 @@ class Diagnosis:
         return self.advice is None
 
 
-class Examinable(ABC):
+class Examinable(Protocol):
     """What can be examined: `limit` is the longest time of a step, in seconds."""
 
     name: str
     kind: str
     limit: float
 
-    @abstractmethod
     def steps(self) -> Iterator[tuple[str, Attempt]]:
         """The steps in their order; which ones follow may depend on what those before have found."""
 
-    @abstractmethod
     def explained(self, step: str, error: Exception, deadline: Deadline) -> StepFailed:
         """What an exception of a step means. May ask the peer once more, by the deadline of the step."""
 
-    @abstractmethod
     def close(self) -> None:
         """Let go of what the steps have opened."""
 

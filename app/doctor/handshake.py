@@ -20,15 +20,13 @@ SECOND_LOOK_SECONDS = 1.0
 class Handshake:
     """One with `host`. `context` makes a TLS context, `connected` a connection by a deadline; both raise OSError.
 
-    `ca_setting` is where trusted authorities are set; `now` is in Unix seconds. `files` names the settings of all
-    files that `context` reads.
+    `ca_setting` is where trusted authorities are set; `now` is in Unix seconds.
     """
 
     context: Callable[[], ssl.SSLContext]
     connected: Callable[[Deadline], socket]
     host: str
     ca_setting: str
-    files: str
     now: float
 
     def found(self, deadline: Deadline) -> str:
@@ -37,7 +35,7 @@ class Handshake:
             context = self.context()
         except OSError as error:
             text = "a certificate file cannot be read"
-            raise StepFailed(text, a.UNREADABLE.about(setting=self.files)) from error
+            raise StepFailed(text, a.UNREADABLE.about(setting=self.ca_setting)) from error
         try:
             with wrap(self.connected(deadline), context, self.host, deadline) as sock:
                 version, certificate = sock.version(), sock.getpeercert()

@@ -59,6 +59,7 @@ class MongoDbApproach(Approach[MongoDbCheck]):
         if not self.reached:
             return Skipped("a Unix socket is spoken to by the check")
         answers: list[Hello] = []
+        asked = self._options.get("replicaSet")
 
         def speak(server: Server, deadline: Deadline) -> str:
             stream = Stream(self.opened(server, deadline))
@@ -66,7 +67,9 @@ class MongoDbApproach(Approach[MongoDbCheck]):
                 answer = hello(stream, deadline)
             finally:
                 stream.close()
-            self._require_set(answer)
+            if asked and asked != answer.set_name:
+                advice = a.OTHER_SET.about(asked=asked, found=answer.set_name or "no set")
+                raise StepFailed(_described(answer), advice)
             answers.append(answer)
             return _described(answer)
 
@@ -77,12 +80,6 @@ class MongoDbApproach(Approach[MongoDbCheck]):
         if len(members) > MOST_SERVERS:
             raise CheckFailed(Reason.PROTOCOL, f"more than {MOST_SERVERS} servers")
         return self._tried(text, members, deadline) if members else text
-
-    def _require_set(self, answer: Hello) -> None:
-        asked = self._options.get("replicaSet")
-        if asked and asked != answer.set_name:
-            found = answer.set_name or "no set"
-            raise StepFailed(_described(answer), a.OTHER_SET.about(asked=asked, found=found))
 
     def _tried(self, hello: str, members: Sequence[str], deadline: Deadline) -> str:
         """What `hello` found, and how dialling each member went. Raises StepFailed if one cannot be reached."""

@@ -63,10 +63,5 @@ class Peer(Generic[AnyCheck]):
         return "`CA_BUNDLE`"
 
     @property
-    def certificate_settings(self) -> str:
-        """The settings of all files that `context` reads."""
-        return self.ca_setting
-
-    @property
     def timeout_setting(self) -> str:
         return f"`DEPENDENCY__{self.name.upper()}__TIMEOUT_SECONDS`"

@@ -42,11 +42,6 @@ class PostgresqlApproach(Approach[PostgresqlCheck]):
         own = self.check.parameters.get("sslrootcert", self.config.ca_bundle) != self.config.ca_bundle
         return "`sslrootcert` in the URL" if own else super().ca_setting
 
-    @property
-    def certificate_settings(self) -> str:
-        """See Peer."""
-        return f"{self.ca_setting}, `sslcert` or `sslkey`" if "sslcert" in self.check.parameters else self.ca_setting
-
     def context(self) -> ssl.SSLContext:
         """See Peer: a context that verifies as libpq does."""
         parameters = self.check.parameters

@@ -289,7 +289,7 @@ def postgresql(folder):
         yield Case("tls", "no file of authorities", url, {}, advice)
         _, bundle = issued(folder)
         url = f"postgresql://u:p@127.0.0.1:{port}/?sslmode=verify-full&sslcert={folder}/absent"
-        advice = a.UNREADABLE.about(setting="`CA_BUNDLE`, `sslcert` or `sslkey`")
+        advice = a.UNREADABLE.about(setting="`CA_BUNDLE`")
         yield Case("tls", "no file of our certificate", url, {"ca_bundle": bundle}, advice)
         url = f"postgresql://u:p@127.0.0.1:{port}/?sslmode=require&sslrootcert={bundle}"
         advice = a.SELF_SIGNED.about(issuer="127.0.0.1", setting="`sslrootcert` in the URL")

@@ -6,7 +6,7 @@ import unittest
 from unittest import mock
 
 from app.doctor.advice import Advice
-from app.doctor.examination import Diagnosis, Examinable, Skipped, State, Step, StepFailed, examine, examine_all
+from app.doctor.examination import Diagnosis, Skipped, State, Step, StepFailed, examine, examine_all
 from tests.doctor.broken import SOON, answering
 from tests.doctor.diagnosing import NamesHere, subject
 from tests.fakes import DEADLINE, ScriptedClock
@@ -14,7 +14,7 @@ from tests.fakes import DEADLINE, ScriptedClock
 ADVICE = Advice("It is broken.", "Repair it.")
 
 
-class Scripted(Examinable):
+class Scripted:
     """Its steps are `(name, callable)`; an exception of one other than StepFailed is explained by its text."""
 
     def __init__(self, *steps, name="it", limit=5.0):
