@@ -2,6 +2,7 @@
 
 import http.client
 import re
+import ssl
 from collections.abc import Container, Mapping
 
 import requests
@@ -129,6 +130,8 @@ class HttpCheck(Check):
         """See Check."""
         if isinstance(error, requests.Timeout):
             return Cause(Reason.TIMEOUT, "no answer in time")
+        if isinstance(error, urllib3.exceptions.SSLError) and isinstance(error.args[0], ssl.SSLError):
+            error = error.args[0]  # the only place where urllib3 keeps an alert of the peer
         cause = super().cause_of(error)
         if cause is None and isinstance(error, (http.client.HTTPException, urllib3.exceptions.InvalidHeader)):
             return Cause(Reason.PROTOCOL, "not an answer of HTTP")

@@ -6,10 +6,10 @@ from pymongo.errors import AutoReconnect
 
 from app.checks.check import Check, CheckConfig, CheckFailed
 from app.checks.mongodb_client import GuardedClient
-from app.checks.mongodb_reason import MOST_TELLING, certificate_alert, driver_cause
+from app.checks.mongodb_reason import MOST_TELLING, certificate_refused, driver_cause
 from app.net.clock import clock as default_clock
 from app.net.deadline import Deadline
-from app.net.reason import Cause, Reason
+from app.net.reason import CERTIFICATE_REFUSED, Cause, Reason
 from app.net.resolver import Resolver
 
 # The driver looks at its clock every 0.5 s while it waits for a server, and asks a server anew no more often:
@@ -115,9 +115,8 @@ class MongoDbCheck(Check):
         if client.options.get("tls") and self.cause(error).reason is Reason.CLOSED:
             ended = [each for each in client.servers() if each.error and self.cause(each.error).reason is Reason.CLOSED]
             for server in ended[:1]:
-                alert = certificate_alert(server.address, client.options, deadline, self._resolver)
-                if alert is not None:
-                    return CheckFailed(Reason.TLS, "the peer refused our certificate, or its absence")
+                if certificate_refused(server.address, client.options, deadline, self._resolver):
+                    return CheckFailed(*CERTIFICATE_REFUSED)
         return error
 
     def close(self) -> None:

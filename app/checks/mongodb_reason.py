@@ -23,6 +23,7 @@ from app.net.connect import dial, wrap
 from app.net.deadline import Deadline
 from app.net.reason import NO_NAME_SERVER, Cause, Reason, cause_of
 from app.net.resolver import Resolver
+from app.net.tls import refuses_us, unverified_context
 
 # AuthenticationFailed, Unauthorized, UserNotFound, and Atlas' own
 AUTH_CODES = frozenset({18, 13, 11, 8000})
@@ -63,6 +64,8 @@ def driver_cause(error: BaseException) -> Cause | None:
             return Cause(Reason.NO_PRIMARY, "no primary in the replica set")
         case NetworkTimeout() | ExecutionTimeout() | ServerSelectionTimeoutError() | WaitQueueTimeoutError():
             return Cause(Reason.TIMEOUT, "no answer in time")
+        case OperationFailure(code=int(code)):
+            return Cause(Reason.ERROR, f"answered with error {code}")
         case AutoReconnect():
             return _cause_in(str(error))
         case dns.exception.Timeout():
@@ -90,28 +93,16 @@ def _cause_in(text: str) -> Cause:
     return cause or Cause(Reason.ERROR, "unexpected error, see the log")
 
 
-def certificate_alert(
+def certificate_refused(
     address: tuple[str, int | None], options: Mapping[str, Any], deadline: Deadline, resolver: Resolver
-) -> str | None:
-    """Why a TLS server refuses our certificate, or the lack of one; None if it does not.
-
-    In TLS 1.3 the server decides after our side of the handshake. By then the driver is sending, and that fails, as often
-    as not, before it has read the alert (measured: 29 of 50 times). This connection only listens. It need not verify
-    the server: the driver has, and nothing is sent. `options` are those of the URI.
-    """
+) -> bool:
+    """Whether a TLS server refuses our certificate, or its absence (see refuses_us). `options` are those of the URI."""
     host, port = address
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    try:
+
+    def opened(deadline: Deadline) -> ssl.SSLSocket:
+        context = unverified_context()  # the driver has verified the server
         if certificate := options.get("tlsCertificateKeyFile"):
             context.load_cert_chain(certificate, password=options.get("tlsCertificateKeyFilePassword"))
-        deadline = deadline.within(ALERT_SECONDS)
-        with wrap(dial(host, port or 0, deadline, resolver), context, host, deadline) as sock:
-            sock.settimeout(deadline.remaining())
-            sock.recv(1)
-    except ssl.SSLError as error:
-        cause = cause_of(error)
-        return str(error.reason) if cause is not None and cause.reason is Reason.TLS else None
-    except (OSError, RuntimeError):  # RuntimeError: no thread to look the name up
-        pass
-    return None
+        return wrap(dial(host, port or 0, deadline, resolver), context, host, deadline)
+
+    return refuses_us(opened, deadline, ALERT_SECONDS)

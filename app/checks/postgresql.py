@@ -12,7 +12,7 @@ from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, PGconn, PollingS
 from app.checks.check import Check, CheckConfig, CheckFailed
 from app.checks.kept import KeptCheck
 from app.net.deadline import Deadline
-from app.net.reason import Cause, Reason
+from app.net.reason import NO_PERMISSION, NO_SOCKET, Cause, Reason
 from app.net.resolver import Resolver
 
 DEFAULT_PORT = 5432
@@ -57,8 +57,8 @@ TEXTS = (
     (b"root certificate file", Cause(Reason.TLS, "the file of authorities cannot be read")),
     (b"SSL", Cause(Reason.TLS, "TLS handshake failed")),
     (b"Connection refused", Cause(Reason.REFUSED, "connection refused")),
-    (b"No such file or directory", Cause(Reason.UNREACHABLE, "no such socket")),
-    (b"Permission denied", Cause(Reason.UNREACHABLE, "no permission to connect")),
+    (b"No such file or directory", NO_SOCKET),
+    (b"Permission denied", NO_PERMISSION),
     (b"No route to host", Cause(Reason.UNREACHABLE, "no route to the host")),
     (b"unreachable", Cause(Reason.UNREACHABLE, "no route to the host")),
     (b"timed out", Cause(Reason.TIMEOUT, "no answer in time")),
@@ -86,6 +86,7 @@ class _Connection:
                 raise self._failure()
             # Again at each step: without TLS, libpq begins anew with another socket.
             with socket.socket(fileno=os.dup(self._pgconn.socket)) as sock:
+                sock.setblocking(False)  # a duplicate of a blocking one would make libpq's blocking too
                 hold.cutoff.hold(sock)
             self._wait(select.POLLIN if status == PollingStatus.READING else select.POLLOUT, deadline)
         self._pgconn.nonblocking = 1

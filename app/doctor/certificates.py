@@ -1,4 +1,4 @@
-"""What to say about the certificate that a peer shows."""
+"""A peer's certificate in words, and why it is not trusted."""
 
 import ssl
 from collections.abc import Mapping
@@ -29,32 +29,27 @@ Certificate = Mapping[str, Any]
 
 def described(certificate: Certificate, now: float) -> str:
     """Issuer, names and how long it is still valid; `now` in Unix seconds."""
-    early, left = _seconds(certificate, "notBefore") - now, _seconds(certificate, "notAfter") - now
-    if early > 0:
-        validity = f"not valid for another {span(early)}"
-    else:
-        validity = f"valid for {span(left)}" if left > 0 else f"expired {span(-left)} ago"
-    return f"issued by {issuer(certificate)} for {names(certificate)}, {validity}"
+    return f"issued by {issuer(certificate)} for {names(certificate)}, {_validity(certificate, now)}"
 
 
 def advice_on(
     error: ssl.SSLCertVerificationError, certificate: Certificate, host: str, setting: str, now: float
 ) -> Advice | None:
     """What a failed verification means; `setting` is where authorities are set. None if no sentence fits."""
-    match error.verify_code:
-        case code if code == DATES_LATE:
-            late = now - _seconds(certificate, "notAfter")
-            return EXPIRED.about(time=span(late)) if late > 0 else ISSUER_EXPIRED.about(setting=setting)
-        case code if code == DATES_EARLY:
-            return NOT_YET_VALID.about(time=span(_seconds(certificate, "notBefore") - now))
-        case code if code == SELF:
-            return SELF_SIGNED.about(issuer=issuer(certificate), setting=setting)
-        case code if code in NO_AUTHORITY:
-            return UNKNOWN_AUTHORITY.about(issuer=issuer(certificate), setting=setting)
-        case code if code in NAMES:
-            return OTHER_NAME.about(names=names(certificate), host=host)
-        case code if code in NOT_RFC_5280:
-            return MALFORMED.about(problem=error.verify_message)
+    code = error.verify_code
+    if code == DATES_LATE:
+        late = now - _seconds(certificate, "notAfter")
+        return EXPIRED.about(time=span(late)) if late > 0 else ISSUER_EXPIRED.about(setting=setting)
+    if code == DATES_EARLY:
+        return NOT_YET_VALID.about(time=span(_seconds(certificate, "notBefore") - now))
+    if code == SELF:
+        return SELF_SIGNED.about(issuer=issuer(certificate), setting=setting)
+    if code in NO_AUTHORITY:
+        return UNKNOWN_AUTHORITY.about(issuer=issuer(certificate), setting=setting)
+    if code in NAMES:
+        return OTHER_NAME.about(names=names(certificate), host=host)
+    if code in NOT_RFC_5280:
+        return MALFORMED.about(problem=error.verify_message)
     return None
 
 
@@ -82,6 +77,16 @@ def _name(parts: Any) -> str:
     """The common name of an X.501 name, otherwise its organization."""
     fields = {key: value for part in parts for key, value in part}
     return str(fields.get("commonName") or fields.get("organizationName") or "a nameless issuer")
+
+
+def _validity(certificate: Certificate, now: float) -> str:
+    try:
+        early, left = _seconds(certificate, "notBefore") - now, _seconds(certificate, "notAfter") - now
+    except ValueError:
+        return "with dates that cannot be read"
+    if early > 0:
+        return f"not valid for another {span(early)}"
+    return f"valid for {span(left)}" if left > 0 else f"expired {span(-left)} ago"
 
 
 def _seconds(certificate: Certificate, field: str) -> float:

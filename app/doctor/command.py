@@ -4,7 +4,6 @@ import argparse
 import io
 import logging
 import os
-import signal
 import socket
 import sys
 import time
@@ -18,6 +17,8 @@ try:
     from app.doctor.subjects import dependencies, upstreams
     from app.logs.redaction import Redactor
     from app.startup import read_settings, warnings
+except KeyboardInterrupt:
+    sys.exit(130)  # INTERRUPTED, below
 except ModuleNotFoundError as missing:
     print(f"server-health-doctor: {missing}: pip install --require-hashes -r requirements.txt", file=sys.stderr)
     sys.exit(2)
@@ -30,12 +31,21 @@ STATUS = "Exit status: 0 if all is well, 1 if a step failed, 2 for wrong usage o
 # What Docker and Podman put into every container. Kubernetes sets a variable instead.
 CONTAINER_FILES = ("/.dockerenv", "/run/.containerenv")
 CONTAINER_VARIABLE = "KUBERNETES_SERVICE_HOST"
+INTERRUPTED = 130  # by Ctrl-C, as shells report it
 
 
 def main() -> None:
     """Examine what the arguments of this process name, print the diagnoses, and end with the exit status."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends without a traceback
+    try:
+        sys.exit(_run())
+    except KeyboardInterrupt:
+        print("server-health-doctor: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def _run() -> int:
     logging.getLogger().addHandler(logging.NullHandler())  # what failed is in the diagnoses
+    logging.captureWarnings(True)
     parser = _parser()
     arguments = parser.parse_args()
     settings = read_settings()
@@ -46,22 +56,34 @@ def main() -> None:
     names = arguments.names or known
     if unknown := [name for name in names if name not in known]:
         parser.error(f"unknown: {', '.join(unknown)}; the names are {', '.join(known)}")
-    watched = [each for each in watched if each.name in names]
-    diagnoses = examine_all([*watched, *(each for each in dialled if each.name in names)])
-    for line in warnings(settings):
+    for line in warnings(settings) if sys.stderr is not None else ():  # print would fall back to stdout
         print(f"WARN: {line}", file=sys.stderr)
+    if not arguments.json:
+        where = "in a container" if in_container else "not in a container"
+        _show(f"Run on {socket.gethostname()}, {where}. Names and routes differ from place to place:")
+        _show("run the doctor where the service runs.\n")
+    watched, dialled = ([each for each in every if each.name in names] for every in (watched, dialled))
+    diagnoses = examine_all([*watched, *dialled])
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or sys.stdout is None
+    output = Output(Redactor(settings.secrets()), coloured=not plain and sys.stdout.isatty())
+    if arguments.json:
+        _show(output.json(diagnoses[: len(watched)], diagnoses[len(watched) :]))
+    else:
+        _show(output.text(diagnoses))
+    return 0 if all(each.ok for each in diagnoses) else 1
+
+
+def _show(text: str) -> None:
+    """Print at once. A reader that has seen enough, such as `head`, changes nothing; another failure ends the process."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not have every character
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    output = Output(Redactor(settings.secrets()), coloured=sys.stdout.isatty() and not plain)
-    if arguments.json:
-        print(output.json(diagnoses[: len(watched)], diagnoses[len(watched) :]))
-    else:
-        where = "in a container" if in_container else "not in a container"
-        print(f"Run on {socket.gethostname()}, {where}. Names and routes differ from place to place:")
-        print("run the doctor where the service runs.")
-        print(f"\n{output.text(diagnoses)}")
-    sys.exit(0 if all(each.ok for each in diagnoses) else 1)
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is written at the exit
+        if not isinstance(error, BrokenPipeError):
+            print(f"server-health-doctor: the output cannot be written: {error.strerror}", file=sys.stderr)
+            sys.exit(2)
 
 
 def _parser() -> argparse.ArgumentParser:

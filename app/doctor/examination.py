@@ -1,13 +1,12 @@
 """One dependency, examined step by step until the first step that fails; and many at the same time."""
 
 import threading
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from app.doctor.advice import Advice
+from app.doctor.advice import UNEXPECTED, Advice
 from app.net.clock import clock as default_clock
 from app.net.deadline import Deadline
 
@@ -19,7 +18,7 @@ class State(StrEnum):
 
 
 class Skipped(NamedTuple):
-    """What a step returns that had nothing to try: why."""
+    """What a step returns if it had nothing to try: why it had not."""
 
     text: str
 
@@ -61,28 +60,25 @@ class Diagnosis:
         return self.advice is None
 
 
-class Examinable(ABC):
+class Examinable(Protocol):
     """What can be examined: `limit` is the longest time of a step, in seconds."""
 
     name: str
     kind: str
     limit: float
 
-    @abstractmethod
     def steps(self) -> Iterator[tuple[str, Attempt]]:
         """The steps in their order; which ones follow may depend on what those before have found."""
 
-    @abstractmethod
     def explained(self, step: str, error: Exception, deadline: Deadline) -> StepFailed:
         """What an exception of a step means. May ask the peer once more, by the deadline of the step."""
 
-    @abstractmethod
     def close(self) -> None:
         """Let go of what the steps have opened."""
 
 
 def examine(subject: Examinable, clock: Callable[[], float] = default_clock) -> Diagnosis:
-    """Do the steps of `subject` until one fails; the others are skipped. Raises nothing that is an Exception."""
+    """Do the steps of `subject` until one fails; the others are skipped."""
     steps: list[Step] = []
     advice = None
     for name, attempt in subject.steps():
@@ -108,7 +104,12 @@ def examine_all(subjects: Sequence[Examinable]) -> list[Diagnosis]:
     diagnoses: dict[int, Diagnosis] = {}  # each written once, by its own thread, and read after that has ended
 
     def run(position: int) -> None:
-        diagnoses[position] = examine(subjects[position])
+        subject = subjects[position]
+        try:
+            diagnoses[position] = examine(subject)
+        except Exception as error:  # a defect of the doctor must not cost the other diagnoses
+            advice = UNEXPECTED.about(error=type(error).__name__)
+            diagnoses[position] = Diagnosis(subject.name, subject.kind, (), advice)
 
     threads = []
     for position, subject in enumerate(subjects):

@@ -1,27 +1,39 @@
-"""What a failure means, from the step and the cause alone."""
+"""Which sentences fit a failure, by its step and its cause."""
 
 from typing import NamedTuple
 
-from app.checks.check import CheckFailed
+from app.checks.check import UNEXPECTED
 from app.doctor import advice as a
-from app.net.reason import CERTIFICATE_REFUSED, NO_NAME_SERVER, NOT_TLS, Cause, Reason
+from app.net.reason import (
+    CERTIFICATE_REFUSED,
+    NO_DESCRIPTOR,
+    NO_NAME_SERVER,
+    NO_PERMISSION,
+    NO_SOCKET,
+    NOT_TLS,
+    Cause,
+    Reason,
+)
 
 CREDENTIALS_REFUSED = Cause(Reason.AUTH, "credentials refused")
 
 
 class Words(NamedTuple):
-    """How a kind is spoken of: its protocol, what to write in the URL for or against TLS, and, behind "user and password
-    must be percent-encoded", where else a mistake in the credentials may be.
+    """The words for a kind: its protocol, and what to write in the URL without and with TLS.
+
+    `hint` follows "user and password must be percent-encoded": where else a mistake in the credentials may be.
+    `credentials` is where to put them.
     """
 
     protocol: str
     plain: str
     secure: str
     hint: str = ""
+    credentials: str = "`user:password@` before the host in the URL"
 
 
 def judged(step: str, error: BaseException | None, cause: Cause, words: Words) -> a.Advice:
-    """The most precise sentences for a `cause` that `step` failed for, and for `error`, behind it."""
+    """The most precise sentences for the `cause` for which `step` failed, and for the `error` behind it."""
     protocol = "TLS" if step == "tls" else words.protocol
     match cause.reason:
         case Reason.DNS if cause == NO_NAME_SERVER:
@@ -39,8 +51,14 @@ def judged(step: str, error: BaseException | None, cause: Cause, words: Words) -
             return a.OTHER_PROTOCOL.about(protocol=protocol)
         case Reason.AUTH if cause.detail.endswith(" refused"):
             return a.REFUSED.about(hint=words.hint)
-        case Reason.AUTH | Reason.ERROR if isinstance(error, CheckFailed):
-            return a.REPORTED.about(detail=cause.detail)
-        case Reason.ERROR:
+        case Reason.ERROR if cause == NO_DESCRIPTOR or type(error) is RuntimeError:  # as of a thread that cannot start
+            return a.EXHAUSTED
+        case Reason.ERROR if cause == UNEXPECTED:
             return a.UNEXPECTED.about(error=type(error).__name__)
+        case Reason.AUTH | Reason.ERROR:
+            return a.REPORTED.about(detail=cause.detail)
+        case Reason.UNREACHABLE if cause == NO_SOCKET:
+            return a.NO_SOCKET
+        case Reason.UNREACHABLE if cause == NO_PERMISSION:
+            return a.NO_PERMISSION
     return a.general(cause)

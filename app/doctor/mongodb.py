@@ -1,17 +1,17 @@
 """The conversation with MongoDB."""
 
+import re
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 
-from app.checks.check import perform
+from app.checks.check import CheckFailed, perform
 from app.checks.mongodb import MongoDbCheck
-from app.checks.mongodb_client import parsed
+from app.checks.mongodb_client import MOST_SERVERS, parsed
 from app.doctor import advice as a
 from app.doctor.approach import Approach
-from app.doctor.examination import Attempt, Skipped, StepFailed
+from app.doctor.examination import Skipped, StepFailed
 from app.doctor.judgement import Words
 from app.doctor.mongodb_hello import Hello, hello
 from app.doctor.reach import Server, connect_each, resolve
@@ -19,7 +19,7 @@ from app.net.deadline import Deadline
 from app.net.reason import Reason
 from app.net.stream import Stream
 
-DEFAULT_PORT = 27017
+DEFAULT_PORT, LAST_PORT = 27017, 65535
 AUTH_SOURCE = ", and `authSource` must name the database that keeps the user"
 TLS_FILES = ("tlsCAFile", "tlsCertificateKeyFile", "tlsCRLFile")
 
@@ -28,20 +28,15 @@ class MongoDbApproach(Approach[MongoDbCheck]):
     """Asks each server of the URL for `hello`, then tries each member that the set advertises, as the driver will."""
 
     words = Words("MongoDB", "`tls=false` in the URL", "`tls=true` in the URL", AUTH_SOURCE)
-    _options: Mapping[str, Any] = MappingProxyType({})  # of the URL and its DNS records, once they are known
-
-    def conversation(self) -> Iterator[tuple[str, Attempt]]:
-        """See Approach."""
-        yield "speak", self._speak
-        yield "authenticate", self._authenticate
+    _options: Mapping[str, Any] = MappingProxyType({})  # of the URL and its DNS records, after the step `name`
 
     def servers(self, deadline: Deadline) -> Sequence[Server]:
-        """See Approach: those of the service record, for `mongodb+srv`."""
+        """See Peer: those of the service record, for `mongodb+srv`."""
         hosts, self._options = parsed(self.config.url, deadline)
         return [Server(host, port) for host, port in hosts if port is not None]
 
     def asks_tls(self) -> bool:
-        """See Approach."""
+        """See Peer."""
         implied = self.scheme == "mongodb+srv" or any(name in self._options for name in TLS_FILES)
         return bool(self._options.get("tls", implied))
 
@@ -50,7 +45,7 @@ class MongoDbApproach(Approach[MongoDbCheck]):
         return "`tlsCAFile` in the URL" if "tlsCAFile" in self._options else super().ca_setting
 
     def context(self) -> ssl.SSLContext:
-        """See Approach: a context that verifies as the driver does."""
+        """See Peer: a context that verifies as the driver does."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # not the default one, which is stricter from Python 3.13 on
         context.load_verify_locations(self._options.get("tlsCAFile") or self.config.ca_bundle)
         context.check_hostname = not self._options.get("tlsAllowInvalidHostnames")
@@ -60,10 +55,11 @@ class MongoDbApproach(Approach[MongoDbCheck]):
             context.load_cert_chain(certificate, password=self._options.get("tlsCertificateKeyFilePassword", ""))
         return context
 
-    def _speak(self, deadline: Deadline) -> str | Skipped:
-        if self.on_unix_sockets:
+    def speak(self, deadline: Deadline) -> str | Skipped:
+        if not self.reached:
             return Skipped("a Unix socket is spoken to by the check")
         answers: list[Hello] = []
+        asked = self._options.get("replicaSet")
 
         def speak(server: Server, deadline: Deadline) -> str:
             stream = Stream(self.opened(server, deadline))
@@ -71,26 +67,24 @@ class MongoDbApproach(Approach[MongoDbCheck]):
                 answer = hello(stream, deadline)
             finally:
                 stream.close()
-            self._require_set(answer)
+            if asked and asked != answer.set_name:
+                advice = a.OTHER_SET.about(asked=asked, found=answer.set_name or "no set")
+                raise StepFailed(_described(answer), advice)
             answers.append(answer)
             return _described(answer)
 
-        text = self.on_each("speak", speak, deadline)
+        text = self.found_on_each("speak", speak, deadline.share(2))  # the members need time too
         if self._options.get("directConnection"):
             return text
         members = list(dict.fromkeys(member for answer in answers for member in answer.members))
+        if len(members) > MOST_SERVERS:
+            raise CheckFailed(Reason.PROTOCOL, f"more than {MOST_SERVERS} servers")
         return self._tried(text, members, deadline) if members else text
 
-    def _require_set(self, answer: Hello) -> None:
-        asked = self._options.get("replicaSet")
-        if asked and asked != answer.set_name:
-            found = answer.set_name or "no set"
-            raise StepFailed(_described(answer), a.OTHER_SET.about(asked=asked, found=found))
-
     def _tried(self, hello: str, members: Sequence[str], deadline: Deadline) -> str:
-        """What `hello` brought, and what became of dialling each member. Raises StepFailed if one cannot be reached."""
+        """What `hello` found, and how dialling each member went. Raises StepFailed if one cannot be reached."""
         servers = [_server(member) for member in members]
-        names = resolve(servers, self.config.resolver, deadline)
+        names = resolve(servers, self.config.resolver, deadline.share(2))
         connections = connect_each(names.reached, deadline)
         unresolved = [server for server in servers if server in names.errors]
         unreached = [server for server in names.reached if server not in connections.reached]
@@ -106,7 +100,7 @@ class MongoDbApproach(Approach[MongoDbCheck]):
                 raise StepFailed(text, advice.about(members=", ".join(map(str, failed))))
         return text
 
-    def _authenticate(self, deadline: Deadline) -> str | Skipped:
+    def authenticate(self, deadline: Deadline) -> str | Skipped:
         if not self.has_credentials and "authMechanism" not in self._options:
             return Skipped("the URL has no user")
         outcome = perform(self.check, min(self.config.timeout, deadline.remaining()))
@@ -114,7 +108,7 @@ class MongoDbApproach(Approach[MongoDbCheck]):
             return "accepted"
         if outcome.reason is Reason.AUTH:
             raise StepFailed(outcome.cause.detail, self.advice("authenticate", outcome.error, outcome.cause))
-        return Skipped(f"not known, as the check fails before: {outcome.cause.detail}")
+        return Skipped(f"the check fails before that: {outcome.cause.detail}")
 
 
 def _described(answer: Hello) -> str:
@@ -127,9 +121,8 @@ def _described(answer: Hello) -> str:
 
 
 def _server(member: str) -> Server:
-    """A member as the set advertises it. Whatever it is, it is tried: what is not a name does not resolve."""
-    try:
-        url = urlsplit(f"//{member}")
-        return Server(url.hostname or member, url.port or DEFAULT_PORT)
-    except ValueError:
-        return Server(member, DEFAULT_PORT)
+    """A member as the set advertises it, in any case: what is not a name does not resolve."""
+    host, _, port = member.rpartition(":")
+    if host and re.fullmatch(r"[0-9]{1,5}", port) and int(port) <= LAST_PORT:
+        return Server(host.strip("[]"), int(port))
+    return Server(member, DEFAULT_PORT)

@@ -1,4 +1,4 @@
-"""One `hello`, asked without the driver, which would not say what a single server answered."""
+"""One `hello`, asked without the driver, which does not show what a single server answered."""
 
 import struct
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ COMMAND_NOT_FOUND = 59
 
 
 class Hello(NamedTuple):
-    """What a server says of itself. `set_name` is empty outside a replica set, `primary` where none is known.
+    """What a server reports about itself. `set_name` is empty outside a replica set, `primary` if there is none.
 
     `members` are those that the set advertises, as `host:port`.
     """
@@ -37,7 +37,7 @@ def hello(stream: Stream, deadline: Deadline) -> Hello:
     if answer.get("code") == COMMAND_NOT_FOUND:  # before 4.4.2
         answer = _command(stream, "isMaster", deadline)
     if answer.get("ok") != 1:
-        raise CheckFailed(Reason.ERROR, "it refuses hello")
+        raise CheckFailed(Reason.ERROR, "answered with an error")
     return _read(answer)
 
 

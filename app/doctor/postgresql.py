@@ -2,13 +2,13 @@
 
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from app.checks.check import CheckFailed
 from app.checks.postgresql import NOT_POSTGRESQL, PASSWORD_REQUIRED, PostgresqlCheck, is_socket
 from app.doctor import advice as a
 from app.doctor.approach import Approach
-from app.doctor.examination import Attempt, Skipped, StepFailed
+from app.doctor.examination import Skipped, StepFailed
 from app.doctor.judgement import Words
 from app.doctor.reach import Server
 from app.net.deadline import Deadline
@@ -25,17 +25,12 @@ class PostgresqlApproach(Approach[PostgresqlCheck]):
 
     words = Words("PostgreSQL", "`sslmode=prefer` in the URL", "`sslmode=require` in the URL")
 
-    def conversation(self) -> Iterator[tuple[str, Attempt]]:
-        """See Approach."""
-        yield "speak", self._speak
-        yield "authenticate", self._authenticate
-
     def servers(self, deadline: Deadline) -> Sequence[Server]:
-        """See Approach."""
+        """See Peer."""
         return [Server(host, port) for host, port in self.check.servers if not is_socket(host)]
 
     def asks_tls(self) -> bool:
-        """See Approach."""
+        """See Peer."""
         return self._mode in ("require", *VERIFYING)
 
     @property
@@ -48,11 +43,11 @@ class PostgresqlApproach(Approach[PostgresqlCheck]):
         return "`sslrootcert` in the URL" if own else super().ca_setting
 
     def context(self) -> ssl.SSLContext:
-        """See Approach: a context that verifies as libpq does."""
+        """See Peer: a context that verifies as libpq does."""
         parameters = self.check.parameters
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = self._mode == "verify-full"
-        if self._mode not in VERIFYING:
+        if self._mode not in VERIFYING and "sslrootcert" not in parameters:  # a file of authorities is always used
             context.verify_mode = ssl.CERT_NONE
         elif (authorities := parameters["sslrootcert"]) == "system":
             context.load_default_certs()
@@ -64,28 +59,27 @@ class PostgresqlApproach(Approach[PostgresqlCheck]):
         return context
 
     def before_tls(self, sock: socket.socket, deadline: Deadline) -> None:
-        """See Approach."""
+        """See Peer."""
         if not _offers_tls(sock, deadline):
             raise StepFailed("the server does not offer TLS", a.NOT_TLS.about(plain=self.words.plain))
 
-    def _speak(self, deadline: Deadline) -> str | Skipped:
-        if self.on_unix_sockets:
+    def speak(self, deadline: Deadline) -> str | Skipped:
+        if not self.reached:
             return Skipped("a Unix socket is spoken to when the session is opened")
 
         def speak(server: Server, deadline: Deadline) -> str:
             with self.dialled(server, deadline) as sock:
                 return "PostgreSQL, offers TLS" if _offers_tls(sock, deadline) else "PostgreSQL, does not offer TLS"
 
-        return self.on_each("speak", speak, deadline)
+        return self.found_on_each("speak", speak, deadline)
 
-    def _authenticate(self, deadline: Deadline) -> str:
+    def authenticate(self, deadline: Deadline) -> str:
         """A session, as the check opens it: libpq shows no step of it apart."""
         try:
             self.check.connect(deadline).close()
         except CheckFailed as failed:
             if failed.cause == PASSWORD_REQUIRED:
-                where = "`user:password@` before the host in the URL"
-                raise StepFailed(PASSWORD_REQUIRED.detail, a.NO_CREDENTIALS.about(where=where)) from failed
+                raise self.unauthorized(PASSWORD_REQUIRED.detail, sent=False) from failed
             if failed.cause.reason is not Reason.NO_PRIMARY:
                 raise
             return "accepted, but not by a server with the role that the URL asks for"

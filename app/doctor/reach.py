@@ -1,13 +1,16 @@
 """The first two steps: names to addresses, and a connection to each address."""
 
 import ipaddress
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from app.net.connect import connect
 from app.net.deadline import Deadline
 from app.net.reason import cause_of
 from app.net.resolver import Address, Resolver
+
+Thing = TypeVar("Thing")
+Found = TypeVar("Found")
 
 
 class Server(NamedTuple):
@@ -34,8 +37,8 @@ class Server(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """How several attempts went: the addresses of each server that were reached, what to say of each attempt, and the
-    errors of those that failed, by server.
+    """How several attempts went: the addresses of each server that were reached, words for each attempt, and the errors
+    of those that failed, by server.
     """
 
     reached: dict[Server, list[Address]]
@@ -47,39 +50,49 @@ class Tried(NamedTuple):
         return "; ".join(self.words)
 
 
-def resolve(servers: Sequence[Server], resolver: Resolver, deadline: Deadline) -> Tried:
-    """The addresses of each server. Each name gets an equal share of the time left."""
-    tried = Tried({}, [], {})
-    for position, server in enumerate(servers):
+def on_each(
+    things: Sequence[Thing], attempt: Callable[[Thing, Deadline], Found], deadline: Deadline
+) -> Iterator[tuple[Thing, Found | Exception]]:
+    """Each of `things`, and what `attempt` returned or raised for it. Each gets an equal share of the time left."""
+    for position, thing in enumerate(things):
         try:
-            addresses = resolver.resolve(server.host, server.port, deadline.share(len(servers) - position))
-        except (OSError, RuntimeError) as error:  # RuntimeError: no thread for the look-up
-            tried.errors[server] = error
-            tried.words.append(f"{server.host}: {words_for(error)}")
+            yield thing, attempt(thing, deadline.share(len(things) - position))
+        except Exception as error:
+            yield thing, error
+
+
+def resolve(servers: Sequence[Server], resolver: Resolver, deadline: Deadline) -> Tried:
+    """The addresses of each server."""
+    tried = Tried({}, [], {})
+
+    def look_up(server: Server, share: Deadline) -> list[Address]:
+        return resolver.resolve(server.host, server.port, share)
+
+    for server, found in on_each(servers, look_up, deadline):
+        if isinstance(found, Exception):
+            tried.errors[server] = found
+            tried.words.append(f"{server.host}: {words_for(found)}")
             continue
-        tried.reached[server] = addresses
-        if server.address is None:
-            digits = dict.fromkeys(str(address[4][0]) for address in addresses)
-            tried.words.append(f"{server.host} -> {', '.join(digits)}")
-        else:
-            tried.words.append(f"{server.host} is an address")
+        tried.reached[server] = found
+        digits = dict.fromkeys(str(address[4][0]) for address in found)
+        is_name = server.address is None
+        tried.words.append(f"{server.host} -> {', '.join(digits)}" if is_name else f"{server.host} is an address")
     return tried
 
 
 def connect_each(found: Mapping[Server, Sequence[Address]], deadline: Deadline) -> Tried:
-    """A connection to each address of each server, closed at once. Each gets an equal share of the time left."""
+    """A connection to each address of each server, closed at once."""
     pairs = [(server, address) for server, addresses in found.items() for address in addresses]
     tried = Tried({}, [], {})
-    for position, (server, address) in enumerate(pairs):
+    for (server, address), sock in on_each(pairs, lambda pair, share: connect([pair[1]], share), deadline):
         shown = Server(*address[4][:2])
-        try:
-            connect([address], deadline.share(len(pairs) - position)).close()
-        except OSError as error:
-            tried.errors.setdefault(server, error)
-            tried.words.append(f"{shown} {words_for(error)}")
-        else:
-            tried.reached.setdefault(server, []).append(address)
-            tried.words.append(f"{shown} connected")
+        if isinstance(sock, Exception):
+            tried.errors.setdefault(server, sock)
+            tried.words.append(f"{shown} {words_for(sock)}")
+            continue
+        sock.close()
+        tried.reached.setdefault(server, []).append(address)
+        tried.words.append(f"{shown} connected")
     return tried
 
 

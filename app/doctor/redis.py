@@ -1,12 +1,10 @@
 """The conversation with Redis."""
 
-from collections.abc import Iterator
-
 from app.checks.check import CheckFailed
 from app.checks.redis import NOT_EXPECTED, PASSWORD_REQUIRED, RedisCheck, command
 from app.doctor import advice as a
 from app.doctor.approach import Approach
-from app.doctor.examination import Attempt, Skipped, StepFailed
+from app.doctor.examination import Skipped, StepFailed
 from app.doctor.judgement import Words
 from app.net.deadline import Deadline
 
@@ -14,15 +12,10 @@ from app.net.deadline import Deadline
 class RedisApproach(Approach[RedisCheck]):
     """PING without AUTH, which shows whether it is Redis and whether it requires a password, then AUTH."""
 
-    words = Words("Redis", "`redis://`", "`rediss://`")
+    words = Words("Redis", "`redis://`", "`rediss://`", credentials="`:password@` before the host in the URL")
     _requires_password = False
 
-    def conversation(self) -> Iterator[tuple[str, Attempt]]:
-        """See Approach."""
-        yield "speak", self._speak
-        yield "authenticate", self._authenticate
-
-    def _speak(self, deadline: Deadline) -> str:
+    def speak(self, deadline: Deadline) -> str:
         stream = self.check.open(deadline)
         try:
             command(stream, ("PING",), b"+PONG", deadline)
@@ -35,12 +28,11 @@ class RedisApproach(Approach[RedisCheck]):
             stream.close()
         return "Redis, answers PING"
 
-    def _authenticate(self, deadline: Deadline) -> str | Skipped:
+    def authenticate(self, deadline: Deadline) -> str | Skipped:
         if not self.has_credentials:
             if not self._requires_password:
                 return Skipped("the URL has no password, and none is required")
-            where = "`:password@` before the host in the URL"
-            raise StepFailed(PASSWORD_REQUIRED.detail, a.NO_CREDENTIALS.about(where=where))
+            raise self.unauthorized(PASSWORD_REQUIRED.detail, sent=False)
         try:
             self.check.connect(deadline).close()
         except CheckFailed as failed:

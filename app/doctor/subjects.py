@@ -4,6 +4,7 @@ from typing import Any
 
 from app.checks.check import CheckConfig
 from app.checks.kinds import kind_of
+from app.connections.dialler import Dialler
 from app.connections.target import Target
 from app.doctor.approach import Approach, Place
 from app.doctor.http import HttpApproach
@@ -11,7 +12,6 @@ from app.doctor.mongodb import MongoDbApproach
 from app.doctor.redis import RedisApproach
 from app.doctor.websocket import KIND, UpstreamApproach, UpstreamCheck
 from app.factory import configured, dialler_of
-from app.net.resolver import Resolver
 from app.settings import Settings
 from app.settings.drivers import unescaped
 
@@ -28,14 +28,15 @@ def dependencies(settings: Settings, place: Place) -> list[AnyApproach]:
 def upstreams(settings: Settings, place: Place) -> list[AnyApproach]:
     """One approach for each upstream, sorted by name."""
     dialler = dialler_of(settings)
-    approaches: list[AnyApproach] = []
-    for each in sorted(settings.ws_upstreams, key=lambda upstream: upstream.name):
-        url = each.url.get_secret_value()
-        target = Target.parse(url)
-        config = CheckConfig(each.name, url, dialler.timeout, dialler.ca_bundle, Resolver())
-        check = UpstreamCheck(each.name, dialler, target)
-        approaches.append(UpstreamApproach(KIND, config, check, target.port, place, unescaped(url)))
-    return approaches
+    every = sorted(settings.ws_upstreams, key=lambda each: each.name)
+    return [upstream(each.name, each.url.get_secret_value(), dialler, place) for each in every]
+
+
+def upstream(name: str, url: str, dialler: Dialler, place: Place) -> AnyApproach:
+    """The approach to an upstream."""
+    target = Target.parse(url)
+    config = CheckConfig(name, url, dialler.timeout, dialler.ca_bundle, dialler.resolver)
+    return UpstreamApproach(KIND, config, UpstreamCheck(name, dialler, target), target.port, place, unescaped(url))
 
 
 def approach(kind: str, config: CheckConfig, place: Place) -> AnyApproach:

@@ -1,6 +1,5 @@
 """The conversation with an upstream."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from app.checks.check import Check
@@ -8,9 +7,9 @@ from app.connections.dialler import DialFailed, Dialler
 from app.connections.target import Target
 from app.doctor import advice as a
 from app.doctor.approach import Approach
-from app.doctor.examination import Attempt, Skipped, StepFailed
+from app.doctor.examination import Skipped
 from app.doctor.http import status_line
-from app.doctor.judgement import CREDENTIALS_REFUSED, Words
+from app.doctor.judgement import Words
 from app.net.deadline import Deadline
 from app.net.reason import Cause, Reason
 
@@ -46,15 +45,10 @@ class UpstreamApproach(Approach[UpstreamCheck]):
         return "`DIAL_TIMEOUT_SECONDS`"
 
     def asks_tls(self) -> bool:
-        """See Approach."""
+        """See Peer."""
         return self.scheme == "wss"
 
-    def conversation(self) -> Iterator[tuple[str, Attempt]]:
-        """See Approach."""
-        yield "speak", self._speak
-        yield "authenticate", self._authenticate
-
-    def _speak(self, deadline: Deadline) -> str:
+    def speak(self, deadline: Deadline) -> str:
         try:
             self.check.run(deadline)
         except DialFailed as failed:
@@ -64,17 +58,16 @@ class UpstreamApproach(Approach[UpstreamCheck]):
             return failed.cause.detail
         return f"WebSocket, answered {status_line(101)}"
 
-    def _authenticate(self, deadline: Deadline) -> str | Skipped:
+    def authenticate(self, deadline: Deadline) -> str | Skipped:
         refusal = self._refusal
         if refusal is None or refusal.reason is not Reason.AUTH:
-            return "accepted" if self.has_credentials else Skipped("the URL has no user, and none was asked for")
-        if self.has_credentials or self.url.query:  # a key may be in either
-            raise StepFailed(refusal.cause.detail, self.advice("authenticate", None, CREDENTIALS_REFUSED))
-        where = "`user:password@` before the host in the URL"
-        raise StepFailed(refusal.cause.detail, a.NO_CREDENTIALS.about(where=where))
+            return "accepted" if self.has_credentials else Skipped("the URL has no user, and the server requires none")
+        raise self.unauthorized(
+            refusal.cause.detail, sent=self.has_credentials or bool(self.url.query)
+        )  # or a key in it
 
     def advice(self, step: str, error: BaseException | None, cause: Cause) -> a.Advice:
         """See Approach."""
         if cause.reason is Reason.HTTP_STATUS:
-            return a.NO_UPGRADE.about(status=cause.detail.removeprefix("answered "))
+            return a.NO_UPGRADE.about(status=status_line(int(cause.detail.removeprefix("answered "))))
         return super().advice(step, error, cause)

@@ -4,7 +4,19 @@ import socket
 import ssl
 from collections.abc import Iterator
 from enum import StrEnum
-from errno import EACCES, EHOSTDOWN, EHOSTUNREACH, EMFILE, ENETDOWN, ENETUNREACH, ENFILE, ENOENT, EPERM
+from errno import (
+    EACCES,
+    EADDRNOTAVAIL,
+    EAFNOSUPPORT,
+    EHOSTDOWN,
+    EHOSTUNREACH,
+    EMFILE,
+    ENETDOWN,
+    ENETUNREACH,
+    ENFILE,
+    ENOENT,
+    EPERM,
+)
 from typing import NamedTuple
 
 NO_ROUTE = frozenset({EHOSTDOWN, EHOSTUNREACH, ENETDOWN, ENETUNREACH})
@@ -51,6 +63,9 @@ class Cause(NamedTuple):
 NO_NAME_SERVER = Cause(Reason.DNS, "the name server did not answer")
 CERTIFICATE_REFUSED = Cause(Reason.TLS, "the peer refused our certificate, or its absence")
 NOT_TLS = Cause(Reason.TLS, "the peer does not speak TLS")
+NO_SOCKET = Cause(Reason.UNREACHABLE, "no such socket")
+NO_PERMISSION = Cause(Reason.UNREACHABLE, "no permission to connect")
+NO_DESCRIPTOR = Cause(Reason.ERROR, "this service has no file descriptor left")
 
 
 def cause_of(error: BaseException) -> Cause | None:
@@ -66,7 +81,7 @@ def cause_of(error: BaseException) -> Cause | None:
             return Cause(Reason.TIMEOUT, "no answer in time")
         case ssl.SSLCertVerificationError(verify_code=code):
             return Cause(Reason.TLS, CERTIFICATES.get(code, "certificate refused"))
-        case ssl.SSLError(reason=str(words)) if "ALERT" in words and "CERT" in words:
+        case ssl.SSLError(reason=str(words)) if "ALERT" in words and ("CERT" in words or "UNKNOWN_CA" in words):
             return CERTIFICATE_REFUSED
         case ssl.SSLError(reason=str(words)) if words in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
             return NOT_TLS
@@ -78,13 +93,15 @@ def cause_of(error: BaseException) -> Cause | None:
             return Cause(Reason.CLOSED, "connection closed without an answer")
         case OSError(errno=errno) if errno in NO_ROUTE:
             return Cause(Reason.UNREACHABLE, "no route to the host")
+        case OSError(errno=errno) if errno in (EADDRNOTAVAIL, EAFNOSUPPORT):  # a machine without IPv6, for one
+            return Cause(Reason.UNREACHABLE, "no local address to connect from")
         # A Unix socket that does not exist, or that may not be opened, is as far away as a host without a route.
         case OSError(errno=errno) if errno == ENOENT:
-            return Cause(Reason.UNREACHABLE, "no such socket")
+            return NO_SOCKET
         case OSError(errno=errno) if errno in (EACCES, EPERM):
-            return Cause(Reason.UNREACHABLE, "no permission to connect")
+            return NO_PERMISSION
         case OSError(errno=errno) if errno in (EMFILE, ENFILE):
-            return Cause(Reason.ERROR, "this service has no file descriptor left")
+            return NO_DESCRIPTOR
     return None
 
 

@@ -2,7 +2,9 @@ import json
 import os
 import pathlib
 import pty
+import signal
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -10,6 +12,7 @@ from app import __version__
 from tests.bin.checkout import DEADLINE, ROOT, environment
 from tests.peers.ai_service import FaultyAiService
 from tests.peers.mongo import Script, ScriptedMongo
+from tests.peers.tcp_server import ScriptedServer
 
 NOTHING = "http://127.0.0.1:1"
 
@@ -89,13 +92,57 @@ class DoctorTest(unittest.TestCase):
 
     def test_a_secret_that_a_peer_echoes_is_not_shown(self):
         with ScriptedMongo(Script.PRIMARY) as server:
-            server.play(Script.PRIMARY, setName="hunter2", hosts=["hunter2:hunter2"])
+            server.play(Script.PRIMARY, setName="HunteR2", hosts=["HunteR2:HunteR2", "HunteR2:1"])
             for options in [], ["--json"]:
                 ran = self.run_doctor(
-                    *options, MONGO_URI=f"mongodb://someone:hunter2@{server.address}/", AI_SERVICE_URL=""
+                    *options, MONGO_URI=f"mongodb://someone:HunteR2@{server.address}/", AI_SERVICE_URL=""
                 )
                 self.assertIn("of the set ***", ran.stdout)
-                self.assertNotIn("hunter2", ran.stdout + ran.stderr)
+                self.assertNotIn("hunter2", (ran.stdout + ran.stderr).lower())
+
+    def redirected(self, redirection, *options, **settings):
+        """The command with `redirection` of the shell, as one that a user types."""
+        return subprocess.run(
+            ["bash", "-c", f'"$0" -m app.doctor.command "$@" {redirection}', sys.executable, *options],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            env=environment(MONGO_URI="", AI_SERVICE_URL=NOTHING, **settings),
+        )
+
+    def test_a_reader_that_goes_away_changes_nothing(self):
+        for redirection in ("| true", "| head -1", ">&-"):
+            ran = self.redirected(f"{redirection}; exit ${{PIPESTATUS[0]}}")
+            self.assertEqual((ran.returncode, ran.stderr), (1, ""))
+
+    def test_output_that_cannot_be_written_ends_it_with_one_line(self):
+        ran = self.redirected(">/dev/full")
+        expected = "server-health-doctor: the output cannot be written: No space left on device\n"
+        self.assertEqual((ran.returncode, ran.stderr), (2, expected))
+
+    def test_with_stderr_closed_nothing_but_json_is_on_stdout(self):
+        ran = self.redirected("2>&-", "--json", MONGODB_URI="mongodb://127.0.0.1")
+        self.assertFalse(json.loads(ran.stdout)["ok"])
+
+    def test_ctrl_c_ends_it_at_once_with_one_line(self):
+        with ScriptedServer(lambda server, sock: server.ignore(sock)) as hung:
+            url = f"127.0.0.1:{hung.port}"
+            process = subprocess.Popen(
+                [ROOT / "bin/doctor"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment(MONGO_URI=f"mongodb://{url}", AI_SERVICE_URL=f"http://{url}"),
+            )
+            with process:
+                self.assertRegex(
+                    process.stdout.readline(), r"\ARun on .+, .*in a container"
+                )  # shown before anything is tried
+                self.assertTrue(hung.wait_for(lambda: hung.connections >= 3, DEADLINE))
+                process.send_signal(signal.SIGINT)
+                _, errors = process.communicate(timeout=DEADLINE)
+        self.assertEqual((process.returncode, errors), (130, "server-health-doctor: interrupted\n"))
 
     def test_there_are_colours_on_a_terminal_only_and_not_with_no_color(self):
         for settings, coloured in ({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False):

@@ -6,7 +6,7 @@ import ssl
 import unittest
 
 from app.checks.check import Check, CheckFailed, perform
-from app.net.reason import Reason
+from app.net.reason import CERTIFICATE_REFUSED, Reason
 from tests.fakes import ScriptedClock
 
 
@@ -50,6 +50,8 @@ class CheckTest(unittest.TestCase):
             (OSError(errno.ENETUNREACH, "Network is unreachable"), Reason.UNREACHABLE),
             (FileNotFoundError(errno.ENOENT, "No such file or directory"), Reason.UNREACHABLE),
             (PermissionError(errno.EACCES, "Permission denied"), Reason.UNREACHABLE),
+            (OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address"), Reason.UNREACHABLE),
+            (OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol"), Reason.UNREACHABLE),
             (ssl.SSLCertVerificationError("untrusted"), Reason.TLS),
             (ssl.SSLEOFError("EOF"), Reason.CLOSED),
             (OSError(errno.EMFILE, "Too many open files"), Reason.ERROR),
@@ -61,6 +63,12 @@ class CheckTest(unittest.TestCase):
             with self.subTest(error):
                 outcome = perform(ScriptedCheck(error), 5.0)
                 self.assertEqual((outcome.reason, outcome.error), (reason, error))
+
+    def test_every_alert_that_refuses_our_certificate_has_the_same_words(self):
+        for reason in ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_BAD_CERTIFICATE", "TLSV1_ALERT_UNKNOWN_CA"):
+            alert = ssl.SSLError(1, reason)
+            alert.reason = reason
+            self.assertEqual(perform(ScriptedCheck(alert), 5.0).cause, CERTIFICATE_REFUSED)
 
     def test_an_error_that_is_its_own_cause_ends_the_search(self):
         error = ValueError("round")

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import tempfile
 import threading
 import time
@@ -11,10 +12,11 @@ import unittest
 import unittest.mock
 
 import certifi
+import urllib3
 
 from app.checks.check import perform
 from app.checks.http import HttpCheck
-from app.net.reason import Reason
+from app.net.reason import CERTIFICATE_REFUSED, Reason
 from app.net.resolver import Resolver
 from tests.fakes import DEADLINE
 from tests.peers.addresses import NO_ROUTE, NOBODY
@@ -440,6 +442,12 @@ class TlsTest(HttpCheckTest):
                 check = self.check(server.url, timeout=DEADLINE, ca_bundle=self.pem)
                 for _ in range(2):
                     self.assert_reason(check, reason, within=DEADLINE)
+
+    def test_a_peer_that_refuses_the_absence_of_our_certificate_after_the_handshake_is_tls(self):
+        alert = ssl.SSLError(1, "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required")
+        alert.reason = "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+        error = urllib3.exceptions.SSLError(alert)  # without a cause or a context, as urllib3 raises it
+        self.assertEqual(self.check("https://127.0.0.1:1").cause(error), CERTIFICATE_REFUSED)
 
     def test_abort_reaches_a_check_over_tls(self):
         server = self.serve(Mode.DRIP_HEAD, tls=self.context)

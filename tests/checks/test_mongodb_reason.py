@@ -21,7 +21,7 @@ class DriverCauseTest(unittest.TestCase):
     def test_every_error_has_its_word_and_every_word_its_rank(self):
         for error, reason in [
             (OperationFailure("Authentication failed.", 18), Reason.AUTH),
-            (OperationFailure("not found", 26), None),
+            (OperationFailure("not found", 26), Reason.ERROR),
             (NotPrimaryError("not primary"), Reason.NO_PRIMARY),
             (NetworkTimeout("db:1: timed out"), Reason.TIMEOUT),
             (AutoReconnect("db:1: connection closed"), Reason.CLOSED),

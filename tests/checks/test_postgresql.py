@@ -124,6 +124,16 @@ class ScriptedPostgresqlTest(PostgresqlTest):
                 self.assert_cause(check, Reason.TIMEOUT, "no answer in time", timeout=0.3)
                 self.assertTrue(server.wait_for_open(0))
 
+    def test_a_tls_handshake_that_is_not_answered_is_a_timeout_without_help_from_outside(self):
+        def agree(server, sock):
+            sock.recv(8)
+            sock.sendall(b"S")
+            server.ended.wait(DEADLINE)
+
+        with ScriptedServer(agree) as server:
+            check = self.check(self.url(server) + "?sslmode=require")
+            self.assert_cause(check, Reason.TIMEOUT, "no answer in time", timeout=0.3)
+
     def test_a_peer_that_closes_and_one_that_speaks_another_protocol(self):
         with ScriptedServer(lambda server, sock: sock.recv(100)) as server:
             self.assert_cause(self.check(self.url(server)), Reason.CLOSED, "connection closed without an answer")

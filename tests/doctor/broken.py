@@ -118,6 +118,41 @@ def answering(data):
         yield server.port
 
 
+@contextlib.contextmanager
+def explaining(context):
+    """The port of a server that speaks TLS, and answers what is not TLS with 400, as nginx does."""
+
+    def script(server, sock):
+        if sock.recv(1, socket.MSG_PEEK) == b"\x16":
+            context.wrap_socket(sock, server_side=True).close()
+        elif sock.recv(65536):
+            sock.sendall(answer(b"400 Bad Request", b"", b"Connection: close"))
+
+    with ScriptedServer(script) as server:
+        yield server.port
+
+
+@contextlib.contextmanager
+def changing(*answers):
+    """The port of a server that gives these answers in turn."""
+    rest = list(answers)
+
+    def script(server, sock):
+        while sock.recv(65536):
+            sock.sendall(rest.pop(0))
+
+    with ScriptedServer(script) as server:
+        yield server.port
+
+
+def requiring(folder):
+    """An ssl context that requires a client certificate, and the path of its authority's PEM file."""
+    context, bundle = issued(folder)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(bundle)
+    return context, bundle
+
+
 def misunderstood(url_of, protocol, folder, secure):
     """The cases of `speak` for every kind whose peer answers; `url_of(port)` does not ask for TLS."""
     with answering(b"\x15\x03 nonsense\r\n\r\n" * 8) as port:
@@ -160,6 +195,16 @@ def http(folder):
         server.mode, server.delay = Mode.DELAY, 0.5
         slow = a.SLOW.about(seconds="0.2", setting="`DEPENDENCY__IT__TIMEOUT_SECONDS`")
         yield Case("check", "slower than its timeout", server.url, {"timeout": 0.2}, slow)
+    with explaining(server_context(folder)[0]) as port:
+        yield Case(
+            "speak", "400 to what is not TLS", f"http://127.0.0.1:{port}", {}, a.SPEAKS_TLS.about(secure="`https://`")
+        )
+    context, bundle = requiring(folder)
+    with encrypted(context) as port:
+        url = f"https://127.0.0.1:{port}"
+        yield Case("speak", "no client certificate", url, {"ca_bundle": bundle}, a.CLIENT_CERTIFICATE)
+    with changing(answer(b"200 OK"), answer(b"503 S")) as port:
+        yield Case("check", "another answer than before", f"http://127.0.0.1:{port}", {}, advice)
     with answering(answer(b"499 X")) as port:
         advice = a.OTHER_STATUS.about(status="499", setting=setting)
         yield Case("check", "a status that is not standard", f"http://127.0.0.1:{port}", {}, advice)
@@ -180,9 +225,7 @@ def mongodb(folder):
         url = f"mongodb://127.0.0.1:{port}/?tls=true"
         yield Case("tls", "no TLS", url, {}, a.NOT_TLS.about(plain="`tls=false` in the URL"))
     yield from misunderstood("mongodb://127.0.0.1:{}".format, "MongoDB", folder, "`tls=true` in the URL")
-    context, bundle = issued(folder)
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_verify_locations(bundle)
+    context, bundle = requiring(folder)
     with encrypted(context) as port:
         url = f"mongodb://127.0.0.1:{port}/?tls=true"
         yield Case("speak", "no client certificate", url, {"ca_bundle": bundle}, a.CLIENT_CERTIFICATE)
@@ -193,14 +236,10 @@ def mongodb(folder):
         yield Case(
             "speak", "a member without a name", server.uri, {}, a.MEMBER_NAME.about(members="db2.internal:27018")
         )
-        server.play(Script.PRIMARY, hosts=[server.address, "db2.internal:mongo"])
-        yield Case(
-            "speak",
-            "a member that is no address",
-            server.uri,
-            {},
-            a.MEMBER_NAME.about(members="db2.internal:mongo:27017"),
-        )
+        for port in ("mongo", "70000", "9" * 5000):
+            server.play(Script.PRIMARY, hosts=[server.address, f"db2.internal:{port}"])
+            advice = a.MEMBER_NAME.about(members=f"db2.internal:{port}:27017")
+            yield Case("speak", "a member that is no address", server.uri, {}, advice)
         with reserve_port() as reserved:
             port = reserved.getsockname()[1]
             server.play(Script.PRIMARY, hosts=[server.address, f"db2.internal:{port}"])
@@ -248,6 +287,13 @@ def postgresql(folder):
         url = f"postgresql://u:p@127.0.0.1:{port}/?sslmode=verify-full&sslrootcert={folder}/absent"
         advice = a.UNREADABLE.about(setting="`sslrootcert` in the URL")
         yield Case("tls", "no file of authorities", url, {}, advice)
+        _, bundle = issued(folder)
+        url = f"postgresql://u:p@127.0.0.1:{port}/?sslmode=verify-full&sslcert={folder}/absent"
+        advice = a.UNREADABLE.about(setting="`CA_BUNDLE`")
+        yield Case("tls", "no file of our certificate", url, {"ca_bundle": bundle}, advice)
+        url = f"postgresql://u:p@127.0.0.1:{port}/?sslmode=require&sslrootcert={bundle}"
+        advice = a.SELF_SIGNED.about(issuer="127.0.0.1", setting="`sslrootcert` in the URL")
+        yield Case("tls", "an authority that sslrootcert does not name", url, {}, advice)
     with answering(b"N") as port:
         url = f"postgresql://u:p@127.0.0.1:{port}/?sslmode=require"
         yield Case("tls", "no TLS", url, {}, a.NOT_TLS.about(plain="`sslmode=prefer` in the URL"))
@@ -290,7 +336,7 @@ def websocket(folder):
         url = f"ws://u:p@127.0.0.1:{port}"
         yield Case("authenticate", "401, a user sent", url, {}, a.REFUSED.about(hint=""))
     with answering(answer(b"404 N")) as port:
-        yield Case("check", "404", f"ws://127.0.0.1:{port}", {}, a.NO_UPGRADE.about(status="404"))
+        yield Case("check", "404", f"ws://127.0.0.1:{port}", {}, a.NO_UPGRADE.about(status="404 Not Found"))
     with answering(b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n") as port:
         yield Case("check", "302", f"ws://127.0.0.1:{port}", {}, general(Reason.REDIRECT))
 

@@ -9,13 +9,10 @@ import certifi
 from app.checks.check import CheckConfig
 from app.checks.kinds import kind_of
 from app.connections.dialler import Dialler
-from app.connections.target import Target
 from app.doctor.approach import Place
 from app.doctor.examination import examine
-from app.doctor.subjects import approach
-from app.doctor.websocket import KIND, UpstreamApproach, UpstreamCheck
+from app.doctor.subjects import approach, upstream
 from app.net.resolver import Resolver
-from app.settings.drivers import unescaped
 from tests.fakes import DEADLINE
 
 PLAIN = ("name", "connect", "speak", "authenticate", "check")
@@ -45,13 +42,11 @@ def subject(url, ca_bundle=None, resolver=None, timeout=DEADLINE, in_container=F
     """
     place = Place(in_container, time.time())
     bundle = ca_bundle or certifi.where()
-    config = CheckConfig("it", url, timeout, bundle, resolver or NamesHere(), **options)
+    resolver = resolver or NamesHere()
     if url.startswith("ws"):
-        target = Target.parse(url)
-        check = UpstreamCheck("it", Dialler(timeout, 5.0, bundle, config.resolver), target)
-        made = UpstreamApproach(KIND, config, check, target.port, place, unescaped(url))
+        made = upstream("it", url, Dialler(timeout, 5.0, bundle, resolver), place)
     else:
-        made = approach(kind_of(url).name, config, place)
+        made = approach(kind_of(url).name, CheckConfig("it", url, timeout, bundle, resolver, **options), place)
     made.limit = limit or made.limit
     return made
 

@@ -14,7 +14,7 @@ from app.doctor.examination import State, examine
 from app.doctor.subjects import approach
 from app.net.reason import Reason
 from tests.doctor.broken import answering, encrypted, general
-from tests.doctor.diagnosing import DiagnosisTest, NamesHere
+from tests.doctor.diagnosing import PLAIN, DiagnosisTest, NamesHere
 from tests.fakes import DEADLINE, FakeCheck
 from tests.peers.certificates import issued
 from tests.peers.mongo import Script, ScriptedMongo
@@ -78,6 +78,22 @@ class SeveralServersTest(DiagnosisTest):
         self.assert_failed(diagnosis, "speak", general(Reason.CLOSED))
         self.assertIn("not an answer of MongoDB", self.text(diagnosis, "speak"))
 
+    def test_a_server_that_hangs_leaves_time_for_the_members(self):
+        with ScriptedMongo(Script.PRIMARY) as server, answering(None) as hung:
+            server.play(Script.PRIMARY, hosts=[server.address, f"127.0.0.1:{hung}"])
+            url = f"mongodb://{server.address},127.0.0.1:{hung}/?replicaSet=rs"
+            diagnosis = self.diagnose(url, timeout=DEADLINE, limit=1.0)
+        self.assert_well(diagnosis, *PLAIN)
+        self.assertRegex(self.text(diagnosis, "speak"), f"127.0.0.1:{hung} no answer in time; .+:{hung} connected")
+
+    def test_no_more_members_are_tried_than_the_driver_accepts(self):
+        with ScriptedMongo(Script.PRIMARY) as one, ScriptedMongo(Script.PRIMARY) as two:
+            for server in (one, two):
+                server.play(Script.PRIMARY, hosts=[f"{server.port}-{number}.internal:1" for number in range(30)])
+            diagnosis = self.diagnose(f"mongodb://{one.address},{two.address}/")
+        self.assert_failed(diagnosis, "speak", general(Reason.PROTOCOL))
+        self.assertEqual(self.text(diagnosis, "speak"), "more than 50 servers")
+
     def test_members_that_the_driver_does_not_dial_are_not_tried(self):
         with ScriptedMongo(Script.PRIMARY) as server:
             server.play(Script.PRIMARY, hosts=[server.address, "nobody.internal:1"])
@@ -97,6 +113,12 @@ class UnixSocketTest(DiagnosisTest):
         self.assertEqual(states, {**skipped, "authenticate": State.FAILED, "check": State.SKIPPED})
         self.assertEqual(diagnosis.advice, general(Reason.REFUSED))
 
+    def test_a_unix_socket_that_does_not_exist_is_named_as_such(self):
+        diagnosis = self.diagnose("postgresql://u:p@/db?host=/nonexistent")
+        self.assert_failed(diagnosis, "authenticate", a.NO_SOCKET)
+        diagnosis = self.diagnose("mongodb://%2Fnonexistent.sock/")
+        self.assert_failed(diagnosis, "check", a.NO_SOCKET)
+
 
 class UnescapedTest(DiagnosisTest):
     def test_an_unescaped_character_is_named_and_nothing_that_may_be_a_part_of_the_password_is_shown(self):
@@ -110,8 +132,33 @@ class UnescapedTest(DiagnosisTest):
         self.assert_failed(diagnosis, "connect", general(Reason.REFUSED))
         self.assertNotIn(str(port), repr(diagnosis))
 
+    def test_a_certificate_is_not_compared_with_a_host_that_may_be_the_user(self):
+        context, bundle = issued(self.enterContext(tempfile.TemporaryDirectory()))
+        with encrypted(context) as port:
+            url, names = f"https://someone:{port}/hunter@ai.internal", NamesHere(someone="127.0.0.1")
+            diagnosis = self.diagnose(url, ca_bundle=bundle, resolver=names)
+        oddity = "it has an unescaped / in the user or the password: write %2F"
+        self.assert_failed(diagnosis, "tls", a.UNESCAPED.about(oddity=oddity))
+        self.assertNotIn("someone", repr(diagnosis))
+
 
 class LimitTest(DiagnosisTest):
+    def test_a_check_gets_its_own_timeout_up_to_30_s(self):
+        left = []
+
+        class Check(FakeCheck):
+            def run(self, deadline):
+                left.append(deadline.remaining())
+
+        for timeout in (0.1, 20.0, 86400.0):
+            with (
+                ScriptedServer(lambda server, sock: None) as server,
+                mock.patch.dict(KINDS, {"own": Kind("own", 1, lambda config: Check())}),
+            ):
+                config = CheckConfig("it", f"own://127.0.0.1:{server.port}", timeout, "", NamesHere())
+                examine(approach("own", config, Place(False, 0.0)))
+        self.assertEqual([round(seconds) for seconds in left], [0, 20, 30])
+
     def test_a_longer_timeout_of_its_own_gives_every_step_as_long_up_to_30_s(self):
         for timeout, limit in ((0.1, 5.0), (30.0, 30.0), (86400.0, 30.0)):
             config = CheckConfig("it", "http://h", timeout, "", NamesHere())

@@ -48,6 +48,11 @@ class DescribedTest(unittest.TestCase):
             with self.subTest(words):
                 self.assertEqual(described(shown, NOW), words)
 
+    def test_dates_that_openssl_cannot_read_are_not_counted(self):
+        shown = {**certificate(), "notAfter": "Bad time value"}
+        expected = "issued by Corp CA for db.internal, with dates that cannot be read"
+        self.assertEqual(described(shown, NOW), expected)
+
     def test_of_many_names_five_are_shown(self):
         shown = certificate(names=[f"{letter}.internal" for letter in "abcdefgh"])
         self.assertIn("a.internal, b.internal, c.internal, d.internal, e.internal and 3 more", described(shown, NOW))

@@ -6,7 +6,7 @@ import unittest
 from unittest import mock
 
 from app.doctor.advice import Advice
-from app.doctor.examination import Diagnosis, Examinable, Skipped, State, Step, StepFailed, examine, examine_all
+from app.doctor.examination import Diagnosis, Skipped, State, Step, StepFailed, examine, examine_all
 from tests.doctor.broken import SOON, answering
 from tests.doctor.diagnosing import NamesHere, subject
 from tests.fakes import DEADLINE, ScriptedClock
@@ -14,7 +14,7 @@ from tests.fakes import DEADLINE, ScriptedClock
 ADVICE = Advice("It is broken.", "Repair it.")
 
 
-class Scripted(Examinable):
+class Scripted:
     """Its steps are `(name, callable)`; an exception of one other than StepFailed is explained by its text."""
 
     def __init__(self, *steps, name="it", limit=5.0):
@@ -97,6 +97,13 @@ class ExamineAllTest(unittest.TestCase):
         subjects = [Scripted(("name", lambda deadline: "found"), name=name) for name in "ab"]
         with mock.patch.object(threading.Thread, "start", side_effect=RuntimeError("can't start new thread")):
             self.assertEqual([each.name for each in examine_all(subjects)], ["a", "b"])
+
+    def test_a_defect_of_the_doctor_is_reported_for_one_subject_and_costs_no_other_its_diagnosis(self):
+        defective = Scripted(("name", failing(KeyError("odd"))), name="a")
+        defective.explained = failing(ZeroDivisionError())
+        diagnoses = examine_all([defective, Scripted(("name", lambda deadline: "found"), name="b")])
+        self.assertEqual([(each.name, each.ok) for each in diagnoses], [("a", False), ("b", True)])
+        self.assertEqual(diagnoses[0].advice.means, "The doctor itself failed here, with TypeError.")
 
     def test_six_dependencies_that_hang_take_the_time_of_one(self):
         released = threading.Event()

@@ -1,14 +1,11 @@
 """What a second look at a TLS peer finds."""
 
 import socket
-import ssl
 import tempfile
 import unittest
 
-from app.doctor.handshake import refuses_us, speaks_tls
-from app.net.connect import wrap
+from app.doctor.handshake import speaks_tls
 from app.net.deadline import Deadline
-from app.net.tls import client_context
 from tests.doctor.broken import answering, encrypted
 from tests.fakes import DEADLINE
 from tests.peers.certificates import issued
@@ -16,24 +13,7 @@ from tests.peers.certificates import issued
 
 class SecondLookTest(unittest.TestCase):
     def setUp(self):
-        self.context, self.bundle = issued(self.enterContext(tempfile.TemporaryDirectory()))
-
-    def refuses_us(self, port):
-        def opened(deadline):
-            sock = socket.create_connection(("127.0.0.1", port), deadline.remaining())
-            return wrap(sock, client_context(self.bundle), "127.0.0.1", deadline)
-
-        return refuses_us(opened, Deadline(DEADLINE))
-
-    def test_a_peer_that_requires_a_certificate_of_ours_is_noticed_without_a_word_from_us(self):
-        self.context.verify_mode = ssl.CERT_REQUIRED
-        self.context.load_verify_locations(self.bundle)
-        with encrypted(self.context) as port:
-            self.assertTrue(self.refuses_us(port))
-
-    def test_a_peer_that_requires_none_does_not_refuse_us(self):
-        with encrypted(self.context) as port:
-            self.assertFalse(self.refuses_us(port))
+        self.context, _ = issued(self.enterContext(tempfile.TemporaryDirectory()))
 
     def test_only_a_peer_that_completes_a_handshake_speaks_tls(self):
         with encrypted(self.context) as one, answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as other:

@@ -4,9 +4,9 @@ import pathlib
 import tempfile
 
 from app.doctor import advice as a
-from tests.doctor.broken import SOON, encrypted
+from tests.doctor.broken import SOON, answering, encrypted
 from tests.doctor.diagnosing import ENCRYPTED, PLAIN, SHOWN, DiagnosisTest
-from tests.peers.ai_service import FaultyAiService
+from tests.peers.ai_service import FaultyAiService, answer
 from tests.peers.certificates import issued
 from tests.peers.mongo import Nx27017, Script, ScriptedMongo
 from tests.peers.redis import redis_server
@@ -27,6 +27,12 @@ class HealthyTest(DiagnosisTest):
             diagnosis = self.diagnose(f"http://someone:hunter2@127.0.0.1:{server.port}")
             self.assert_well(diagnosis, *PLAIN)
             self.assert_texts(diagnosis, speak="HTTP/1.1 200 OK", authenticate="not refused", check="connected")
+
+    def test_an_http_service_whose_401_is_accepted(self):
+        with answering(answer(b"401 U")) as port:
+            diagnosis = self.diagnose(f"http://127.0.0.1:{port}", statuses=(401,))
+        self.assert_well(diagnosis, *PLAIN)
+        self.assert_texts(diagnosis, authenticate="`STATUSES` accepts this answer", check="connected")
 
     def test_an_https_service(self):
         context, bundle = issued(self.folder)

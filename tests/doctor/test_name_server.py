@@ -12,6 +12,8 @@ for variable in list(os.environ):
         del os.environ[variable]
 os.environ |= json.loads(sys.argv.pop())
 sys.argv = ["server-health-doctor", "--json"]
+from app.doctor import approach
+approach.STEP_SECONDS = 1.0
 from app.doctor.command import main
 try:
     main()
@@ -27,7 +29,9 @@ class NameServerTest(unittest.TestCase):
 
     def test_a_silent_name_server_is_named_as_the_cause(self):
         with name_server() as run:
-            means = self.means(run, MONGO_URI="", AI_SERVICE_URL="http://ai.example.test:8000")
+            means = self.means(
+                run, MONGO_URI="", AI_SERVICE_URL="http://ai.example.test:8000", CHECK_TIMEOUT_SECONDS="1"
+            )
         self.assertRegex(means["ai_service"], "The name server did not answer")
 
     def test_service_records_are_followed_and_a_name_that_does_not_exist_is_named_as_the_cause(self):
