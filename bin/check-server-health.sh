@@ -5,7 +5,7 @@
 #               variable SERVER_HEALTH_URL, otherwise http://localhost:$PORT, otherwise port 8080
 #   -t SECONDS  the longest time for a response, 5 by default
 #   -q          print nothing
-#   --details   print the server's own table of its dependencies
+#   --details   print the server's own tables: its dependencies, advice, and who asks
 #   --nagios    print one line with the reasons, for Nagios and its relatives
 # With --details and --nagios, the token in STATUS_TOKEN or in the file STATUS_TOKEN_FILE is sent, if one of them is set.
 # Exit status: 0 healthy, 1 unhealthy or unreachable, 2 wrong usage, no client, token refused, another service.
