@@ -73,7 +73,7 @@ class Clients:
 
     def evict(self) -> bool:
         """Close the most expendable connection to make room for another one; False if there is none."""
-        conn = self._table.expendable()
+        conn = self._table.expendable(time.monotonic())
         if conn is None:
             return False
         self._turned_away("evicted")

@@ -6,6 +6,9 @@ from collections.abc import Collection
 from enum import Enum
 from typing import Generic, TypeVar
 
+# A round trip over a slow network, and some time for the client.
+FIRST_BYTE_SECONDS = 0.25
+
 Client = TypeVar("Client")
 
 
@@ -91,9 +94,18 @@ class ConnectionTable(Generic[Client]):
                 late.append(client)
         return late
 
-    def expendable(self) -> Client | None:
-        """The connection to close if one must be: of the earliest stage, the one that entered it first."""
-        return next((next(iter(entered)) for entered in self._limited.values() if entered), None)
+    def expendable(self, now: float) -> Client | None:
+        """The connection to close if one must be: of the earliest stage, the one that entered it first.
+
+        Those with half a request come before a new one whose first byte may still be on its way: otherwise, with all
+        places taken by half requests, each new connection would be the next one to go.
+        """
+        stages = [stage for stage, entered in self._limited.items() if entered]
+        if stages[:2] == [Stage.NEW, Stage.HEAD]:
+            oldest = next(iter(self._entered[Stage.NEW].values()))
+            if now - oldest < FIRST_BYTE_SECONDS:
+                stages = [Stage.HEAD]
+        return next((next(iter(self._entered[stage])) for stage in stages), None)
 
     def _end_of(self, stage: Stage) -> float:
         return math.inf if stage is Stage.SENDING else self._end

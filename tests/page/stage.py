@@ -1,5 +1,6 @@
 """The page's routes over a state that the test makes up: it can be any state, and it stands still."""
 
+import contextlib
 import random
 import threading
 import time
@@ -85,7 +86,7 @@ class Stage:
         security_headers.init_app(self.app, ())
 
     def __enter__(self):
-        self._server = werkzeug.serving.make_server("127.0.0.1", 0, self.app, threaded=True, request_handler=Quiet)
+        self._server = werkzeug.serving.make_server("127.0.0.1", 0, self.whole, threaded=True, request_handler=Quiet)
         self.url = f"http://127.0.0.1:{self._server.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, name="stage", daemon=True)
         self._thread.start()
@@ -96,6 +97,12 @@ class Stage:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+    def whole(self, environ, start_response):
+        """The application, which closes its files itself: werkzeug's server does not if the browser has gone."""
+        body = self.app(environ, start_response)
+        with contextlib.closing(body):
+            return [b"".join(body)]
 
     def become(self, other):
         """Take on the state of another stage."""

@@ -1,7 +1,7 @@
 import math
 import unittest
 
-from app.serving.connection_table import ConnectionTable, Stage
+from app.serving.connection_table import FIRST_BYTE_SECONDS, ConnectionTable, Stage
 
 LIMITS = {Stage.CLOSING: 2.0, Stage.NEW: 10.0, Stage.HEAD: 10.0, Stage.SENDING: 10.0, Stage.IDLE: 75.0}
 
@@ -54,21 +54,32 @@ class TestConnectionTable(unittest.TestCase):
         self.assertEqual(set(self.table.overdue(19)), {Stage.IDLE, Stage.HEAD, Stage.SENDING})
 
     def test_the_most_expendable_is_the_first_of_the_earliest_stage(self):
-        self.assertIsNone(self.table.expendable())
+        self.assertIsNone(self.table.expendable(9))
         expected = []
         for number, stage in enumerate((Stage.IDLE, Stage.SENDING, Stage.HEAD, Stage.NEW, Stage.CLOSING)):
             for name in ("second", "first"):
                 self.table.put((stage, name), stage, number)
             self.table.put((stage, "second"), stage, number + 0.5)
             expected = [(stage, "first"), (stage, "second"), *expected]
-        while client := self.table.expendable():
+        while client := self.table.expendable(9):
             self.assertEqual(client, expected.pop(0))
             self.table.take(client)
         self.assertEqual(expected, [])
+
+    def test_half_a_request_is_more_expendable_than_a_connection_whose_first_byte_may_be_on_its_way(self):
+        self.table.put("half", Stage.HEAD, 0)
+        self.table.put("new", Stage.NEW, 5)
+        self.assertEqual(self.table.expendable(5 + FIRST_BYTE_SECONDS / 2), "half")
+        self.assertEqual(self.table.expendable(5 + FIRST_BYTE_SECONDS), "new")
+        self.table.put("closing", Stage.CLOSING, 5)
+        self.assertEqual(self.table.expendable(5), "closing")
+        self.table.take("closing")
+        self.table.take("half")
+        self.assertEqual(self.table.expendable(5), "new")
 
     def test_a_stage_without_a_limit_is_left_alone(self):
         self.table.put("parked", Stage.PARKED, 0)
         self.table.end_by(1)
         self.assertEqual((self.table.ends_at(), self.table.overdue(9999)), (math.inf, []))
-        self.assertIsNone(self.table.expendable())
+        self.assertIsNone(self.table.expendable(9))
         self.assertEqual((len(self.table), list(self.table.within(Stage.PARKED))), (1, ["parked"]))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from websockets.sync.client import connect
 
+from app.serving.connection_table import FIRST_BYTE_SECONDS
 from tests.peers.ai_service import Mode
 from tests.peers.service import OddServiceTest, eventually, read_all, read_response
 from tests.serving.odd_conf import BIG
@@ -152,9 +153,11 @@ class TestLimit(ProbeWorkerTest):
             read_response(sock)
         half = list(self.hold(30, GET))
         silent = list(self.hold(30))
+        older = time.monotonic() + FIRST_BYTE_SECONDS
+        eventually(lambda: time.monotonic() > older)
         list(self.hold(55))
         self.assertEqual([sock.recv(1) for sock in silent[:20]], [b""] * 20)
-        list(self.hold(60, GET))
+        list(self.hold(65, GET))
         self.assertEqual(half[0].recv(1), b"")
         for sock in answered:
             sock.sendall(PROBE)
