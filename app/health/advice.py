@@ -91,7 +91,7 @@ def _prober_gives_up(judged: Iterable[Seen], probe_wait: float) -> Advice | None
     prober = _most((each for each in judged if each.abandoned), lambda each: each.abandoned or 0)
     if prober is None:
         return None
-    soonest = "" if prober.abandoned_after_ms is None else f", the first after {prober.abandoned_after_ms} ms"
+    soonest = "" if prober.abandoned_after_ms is None else f", the soonest after {prober.abandoned_after_ms} ms"
     return Advice(
         "prober_gives_up",
         f"{_name(prober)} has abandoned {prober.abandoned} of its {prober.count} requests for {prober.route}{soonest};"

@@ -79,7 +79,7 @@ class ProberGivesUpTest(AdviceTest):
             self.advice(),
             {
                 "prober_gives_up": (
-                    "curl 10.0.0.7 (curl/8.10) has abandoned 2 of its 11 requests for /health, the first after 1000 ms;"
+                    "curl 10.0.0.7 (curl/8.10) has abandoned 2 of its 11 requests for /health, the soonest after 1000 ms;"
                     " PROBE_WAIT_SECONDS is 0.25",
                     "raise its timeout above PROBE_WAIT_SECONDS, or lower that",
                 )

@@ -242,7 +242,7 @@ class TestAdvice(WhoAsksTest):
             eventually(lambda: self.impatient(PERSON, 0.3), timeout=20)
 
         evidence = self.advised("prober_gives_up", ask)
-        self.assertRegex(evidence, r" has abandoned \d+ of its \d+ requests for /health, the first after \d+ ms; ")
+        self.assertRegex(evidence, r" has abandoned \d+ of its \d+ requests for /health, the soonest after \d+ ms; ")
         self.assertTrue(evidence.endswith("; PROBE_WAIT_SECONDS is 2"), evidence)
 
     def test_a_prober_floods(self):
