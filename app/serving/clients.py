@@ -72,10 +72,18 @@ class Clients:
             self._send(conn, answer, close)
 
     def evict(self) -> bool:
-        """Close the most expendable connection to make room for another one; False if there is none."""
+        """Close the most expendable connection to make room for another one; False if there is none.
+
+        Where only parked probes are left, the first of them gets its answer early: once all places were theirs, nothing
+        would be accepted, nor anything evicted, until those that stay connected have been idle for long enough.
+        """
         conn = self._table.expendable(time.monotonic())
         if conn is None:
-            return False
+            hurried = self._lane.hurry()
+            if hurried is None:
+                return False
+            conn, (answer, _) = hurried
+            self._send(conn, answer, close=True)
         self._turned_away("evicted")
         self._drop(conn)
         return True

@@ -1,8 +1,9 @@
 """The command `server-health`: runs the service on gunicorn, from any folder. `python -m app.serving.command` does too."""
 
+import argparse
 import logging
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from app import __version__
 
@@ -45,6 +46,20 @@ log = logging.getLogger(__name__)
 class Command(WSGIApplication):
     """gunicorn's command, on which the environment changes nothing that the service decides."""
 
+    def load_default_config(self) -> None:
+        """See gunicorn's Application: the defaults, of which WEB_CONCURRENCY sets one, and GUNICORN_CMD_ARGS judged."""
+        try:
+            super().load_default_config()
+        except ValueError as error:
+            _refuse(f"WEB_CONCURRENCY must be unset or a whole number: {error}")
+        parser = self.cfg.parser()
+        parser.prog = "server-health: GUNICORN_CMD_ARGS"  # begins the line on which argparse has what is wrong
+        parser.usage = argparse.SUPPRESS
+        try:
+            parser.parse_args(self.cfg.get_cmd_args_from_env())
+        except ValueError as error:
+            _refuse(f"GUNICORN_CMD_ARGS: error: {error}")
+
     def load_config_from_module_name_or_filename(self, location: str) -> dict[str, Any]:
         """See gunicorn's Application: remember what the service's configuration sets."""
         decided: dict[str, Any] = super().load_config_from_module_name_or_filename(location)
@@ -65,6 +80,11 @@ class Command(WSGIApplication):
             self.cfg.set(name, self._decided[name])
             for value in sorted(demanded - {str(setting.get())}):
                 log.warning("gunicorn's %s=%s in the environment is overruled: %s", name, value, instead)
+
+
+def _refuse(line: str) -> NoReturn:
+    print(f"server-health: {line}", file=sys.stderr)
+    sys.exit(2)
 
 
 def main() -> None:

@@ -97,6 +97,14 @@ class Lane(Generic[Client]):
             else:
                 self._park(client, each)
 
+    def hurry(self) -> tuple[Client, Rendered] | None:
+        """End the wait of the probe that has been parked longest: its answer is what is known now. None if none waits."""
+        client = next(iter(self._parked), None)
+        if client is None:
+            return None
+        parked = self._parked.pop(client)
+        return client, self._rendered(parked.request, self._watch.current(), parked.asked.prober)
+
     def abandoned(self, client: Client) -> bool:
         """Give up the probe of a client that has ended its side; False if it may still read the answer."""
         asked = self._parked[client].asked

@@ -46,13 +46,26 @@ class OverruledTest(unittest.TestCase):
             self.assertNotIn("overruled", service.log)
 
     def test_a_number_of_workers_that_is_none_is_named_with_what_is_right(self):
-        done = subprocess.run(
-            [sys.executable, "-m", "app.serving.command"],
-            env={"WEB_CONCURRENCY": "auto"},
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        self.assertEqual((done.stdout, done.returncode), ("", 2))
-        self.assertRegex(done.stderr, r"\Aserver-health: WEB_CONCURRENCY must be unset or a whole number: .*'auto'\n\Z")
+        rule = "server-health: WEB_CONCURRENCY must be unset or a whole number: "
+        for number, error in (
+            ("auto", "invalid literal for int() with base 10: 'auto'"),
+            ("-2", "Value must be positive: -2"),
+        ):
+            self.assertEqual(refusal(WEB_CONCURRENCY=number), f"{rule}{error}\n")
+
+    def test_what_gunicorn_cannot_read_in_the_environment_is_named_with_its_variable(self):
+        begin = "server-health: GUNICORN_CMD_ARGS: error: "
+        for options, error in (
+            ("--nonsense 3", "unrecognized arguments: --nonsense"),
+            ("--backlog x", "argument --backlog: invalid int value: 'x'"),
+            ('--pid "x', "No closing quotation"),
+        ):
+            self.assertEqual(refusal(GUNICORN_CMD_ARGS=options).splitlines()[-1], begin + error)
+
+
+def refusal(**environ):
+    """What a start that ends with status 2 prints on stderr."""
+    command = [sys.executable, "-m", "app.serving.command"]
+    done = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.returncode) == ("", 2), done
+    return done.stderr

@@ -185,6 +185,16 @@ class TestLane(unittest.TestCase):
         self.answer(LIVE)
         self.assertEqual(self.seen()[None, "/health/live"].count, 1)
 
+    def test_the_probe_parked_first_is_answered_early_with_what_is_known_to_make_room(self):
+        self.watch.waits = [("mongodb", Wait(0, 5.0))]
+        clients = [self.client, FakeClient("10.0.0.8")]
+        for each in clients:
+            self.lane.answer(each, HEALTH)
+        hurried = [self.lane.hurry(), self.lane.hurry()]
+        self.assertEqual([client for client, _ in hurried], clients)
+        self.assertTrue(hurried[0][1][0].startswith(b"HTTP/1.1 503 "))
+        self.assertEqual((self.lane.hurry(), len(self.lane), list(self.lane.over(5))), (None, 0, []))
+
     def test_a_parked_probe_whose_client_leaves_is_abandoned_after_its_own_time(self):
         self.watch.waits = [("mongodb", Wait(1, 5))]
         self.lane.answer(self.client, HEALTH)

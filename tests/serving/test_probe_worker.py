@@ -1,6 +1,7 @@
 import contextlib
 import os
 import resource
+import select
 import signal
 import socket
 import time
@@ -206,6 +207,22 @@ class TestLimit(ProbeWorkerTest):
                 self.service.get("/end/exit")
         self.assert_probes_are_answered(30)
         eventually(lambda: self.service.json("/health/details")["connections"]["inbound"]["open"] == 0)
+
+
+class TestParked(ProbeWorkerTest):
+    """Probes that wait for a check that hangs, in all places there are."""
+
+    settings = ProbeWorkerTest.settings | {"PROBE_WAIT_SECONDS": "2", "CHECK_TIMEOUT_SECONDS": "2"}
+
+    def test_waiting_probes_make_room_while_they_wait_and_afterwards(self):
+        self.ai_service.mode = Mode.MUTE
+        self.addCleanup(setattr, self.ai_service, "mode", Mode.OK)
+        eventually(lambda: self.service.json("/health")["status"] == "unhealthy")
+        eventually(lambda: not select.select(self.hold(1, PROBE), [], [], 0.1)[0])  # the next check has begun
+        waiting = list(self.hold(CONNECTIONS + 20, PROBE))
+        self.assertEqual(self.service.get("/health/live").status, 200)
+        select.select(waiting[-1:], [], [], 10)
+        self.assertEqual(self.service.get("/health/live").status, 200)
 
 
 class TestFewThreads(ProbeWorkerTest):
