@@ -75,7 +75,8 @@ def text(report: Report, now: int, facts: Mapping[str, Any]) -> bytes:
         details.append(record.detail or "")
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     widths[0] -= max(0, sum(widths) + 2 * (len(widths) - 1) - WIDTH)
-    lines = [f"{report.identity.service} {report.identity.version} is {report.verdict}"]
+    verdict = f" is {report.verdict}"
+    lines = [f"{report.identity.service} {report.identity.version}"[: WIDTH - len(verdict)] + verdict]
     for row, detail in zip(rows, details, strict=True):
         cells = [f"{cell[:width]:{width}}" for cell, width in zip(row, widths, strict=True)]
         lines.append("  ".join(cells).rstrip())

@@ -84,8 +84,10 @@ class TextTest(unittest.TestCase):
 
     def test_no_line_is_longer_than_80_columns_whatever_the_names_are(self):
         names = ["x" * 32 + str(number) for number in range(32)]
-        report = Report(IDENTITY, tuple(record(name, Reason.HTTP_STATUS, required=False) for name in names))
+        identity = Identity("shop" * 100, "2.1")
+        report = Report(identity, tuple(record(name, Reason.HTTP_STATUS, required=False) for name in names))
         lines = text(report, NOW + 400 * 86_400_000, NOBODY).decode().splitlines()
+        self.assertTrue(lines[0].endswith("shop is degraded"), lines[0])
         self.assertEqual(len(lines), 2 + 64)
         self.assertLessEqual(max(map(len, lines)), 80)
 
