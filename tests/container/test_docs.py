@@ -42,7 +42,7 @@ class DockerTest(unittest.TestCase):
         self.name = f"server-health-test-{uuid.uuid4().hex[:8]}"
 
     def run_command(self, command):
-        command = re.sub(r"(?<!check-)server-health", self.name, command)
+        command = re.sub(r"(?<!check-)server-health(?!-doctor)", self.name, command)
         command = re.sub(r"(?:mongo|ai)\.example\.org", "127.0.0.1", command)
         return shell(command.replace("127.0.0.1:8080:", f"127.0.0.1:{free_port()}:"), timeout=BUILD_SECONDS)
 
@@ -56,8 +56,9 @@ class DockerTest(unittest.TestCase):
         eventually(lambda: '"unhealthy"' in self.run_command(answers), SOON)
         self.assertIn(self.run_command(status), ("starting", "unhealthy"))
         first_look = [line for line in PAGES["docs/operations.md"].commands("First look") if line.startswith("docker")]
-        details, log = first_look
+        details, doctor, log = first_look
         self.assertRegex(self.run_command(f"{details} || true"), r"(?m)^mongodb +disconnected: refused")
+        self.assertRegex(self.run_command(f"{doctor} || true"), r"(?m)^mongodb \(mongodb\) +failed$")
         self.assertRegex(self.run_command(log), r"(?m)^WARN: .*mongodb disconnected: refused")
 
     def test_the_compose_file_runs_the_image_without_its_dependencies(self):
