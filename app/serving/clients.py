@@ -74,16 +74,18 @@ class Clients:
     def evict(self) -> bool:
         """Close the most expendable connection to make room for another one; False if there is none.
 
-        Where only parked probes are left, the first of them gets its answer early: once all places were theirs, nothing
-        would be accepted, nor anything evicted, until those that stay connected have been idle for long enough.
+        Where only parked probes and new connections are left, the first probe gets its answer early: once all places
+        were theirs, nothing would be accepted, nor anything evicted, until those that stay connected have been idle for
+        long enough.
         """
         conn = self._table.expendable(time.monotonic())
-        if conn is None:
-            hurried = self._lane.hurry()
-            if hurried is None:
-                return False
+        if conn is None and (hurried := self._lane.hurry()) is not None:
             conn, (answer, _) = hurried
             self._send(conn, answer, close=True)
+        if conn is None:
+            conn = next(iter(self._table.within(Stage.NEW)), None)
+        if conn is None:
+            return False
         self._turned_away("evicted")
         self._drop(conn)
         return True

@@ -97,15 +97,13 @@ class ConnectionTable(Generic[Client]):
     def expendable(self, now: float) -> Client | None:
         """The connection to close if one must be: of the earliest stage, the one that entered it first.
 
-        Those with half a request come before a new one whose first byte may still be on its way: otherwise, with all
-        places taken by half requests, each new connection would be the next one to go.
+        New ones are spared while their first byte may be on its way: otherwise, with all places taken by connections that
+        have been answered or have sent half a request, each new connection would be the next one to go.
         """
-        stages = [stage for stage, entered in self._limited.items() if entered]
-        if stages[:2] == [Stage.NEW, Stage.HEAD]:
-            oldest = next(iter(self._entered[Stage.NEW].values()))
-            if now - oldest < FIRST_BYTE_SECONDS:
-                stages = [Stage.HEAD]
-        return next((next(iter(self._entered[stage])) for stage in stages), None)
+        spared = Stage.NEW if now - next(iter(self._entered[Stage.NEW].values()), now) < FIRST_BYTE_SECONDS else None
+        return next(
+            (next(iter(entered)) for stage, entered in self._limited.items() if entered and stage is not spared), None
+        )
 
     def _end_of(self, stage: Stage) -> float:
         return math.inf if stage is Stage.SENDING else self._end

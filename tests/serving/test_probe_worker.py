@@ -234,10 +234,16 @@ class TestFewThreads(ProbeWorkerTest):
         worker = self.service.worker_pid
         self.assertTrue(self.service.wait_for_line("only 3 of 10 threads can be had for requests"))
         before = self.turned_away("busy")
-        first, _ = self.hold(2, STUCK)
-        eventually(lambda: self.service.get("/health/details").status == 503)
+        stuck = []
+
+        def every_thread_is_stuck():
+            stuck.extend(self.hold(1, STUCK))  # refused if the thread of the last request is not free again yet
+            return self.service.get("/health/details").status == 503
+
+        eventually(every_thread_is_stuck)
         self.assert_probes_are_answered(30)
-        first.close()
+        for sock in stuck:
+            sock.close()
         eventually(lambda: self.service.get("/threads/1000.0").status == 200)
         self.assertGreater(self.turned_away("busy"), before)
         list(self.hold(WEBSOCKETS + THREADS - 2, STUCK))
