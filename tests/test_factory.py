@@ -1,25 +1,18 @@
 """The assembled application: every setting has reached the part that it is for."""
 
 import json
-import socket
 import threading
 import unittest
 
 from app.factory import answers_of, create_app, probers_of, runtime_of
 from app.settings import Settings
 from tests.fakes import DEADLINE, LogLines
-
-
-def unused_port():
-    """A port of loopback at which nobody listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+from tests.peers.ports import free_port
 
 
 class FactoryTest(unittest.TestCase):
     def create(self, **environ):
-        port = unused_port()
+        port = free_port()
         return create_app(
             Settings.load(
                 {
@@ -130,7 +123,7 @@ class FactoryTest(unittest.TestCase):
     def test_every_declared_dependency_is_watched_as_its_options_say(self):
         app = self.create(
             MONGO_URI="",
-            DEPENDENCY__CACHE__URL=f"redis://127.0.0.1:{unused_port()}",
+            DEPENDENCY__CACHE__URL=f"redis://127.0.0.1:{free_port()}",
             DEPENDENCY__CACHE__REQUIRED="false",
             DEPENDENCY__CACHE__FAILURES="3",
             DEPENDENCY__CACHE__MAX_AGE_SECONDS="60",
@@ -153,7 +146,7 @@ class FactoryTest(unittest.TestCase):
         self.assertEqual(self.get(app, "/health/details")[1]["connections"]["inbound"]["cap"], 7)
 
     def test_the_upstreams_are_held_by_their_names(self):
-        app = self.create(WS_UPSTREAMS=f"one=ws://127.0.0.1:{unused_port()}")
+        app = self.create(WS_UPSTREAMS=f"one=ws://127.0.0.1:{free_port()}")
         self.start(app)
         outbound = self.get(app, "/health/details")[1]["connections"]["outbound"]
         self.assertEqual([each["id"] for each in outbound], ["one"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import requests
 
 from tests.docs.ai_page import PREFIX, ROOT, answer, reason_of, variables
-from tests.peers.mongo import free_port
+from tests.peers.ports import free_port
 from tests.peers.service import eventually
 
 # Together with the version of a server, this date pins all that it requires.

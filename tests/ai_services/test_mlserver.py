@@ -4,7 +4,7 @@ import json
 import sys
 
 from tests.ai_services.server import RealServerTest, installed
-from tests.peers.mongo import free_port
+from tests.peers.ports import free_port
 from tests.peers.service import eventually
 from tests.requirement import need
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.bench import caches, processes, tables
 from tests.bench.load import probe_beside_a_crowd, wrk
+from tests.peers.ports import free_port
 
 SERVICE = ("--config", "python:app.serving.gunicorn_conf")
 STOCK = ("--worker-class", "gthread", "--threads", "128", "--no-control-socket", "--bind")
@@ -24,7 +25,7 @@ CROWD = {"websockets": 96, "slow": 32, "idle": 200, "half": 200, "lingering": 20
 
 
 def service(mongo_uri, ai_port, worker_class, app="app.wsgi:app", root=processes.ROOT):
-    port = processes.free_port()
+    port = free_port()
     environ = {
         "HOST": "127.0.0.1",
         "PORT": str(port),
@@ -37,7 +38,7 @@ def service(mongo_uri, ai_port, worker_class, app="app.wsgi:app", root=processes
 
 
 def bare(name):
-    port = processes.free_port()
+    port = free_port()
     return processes.gunicorn(f"tests.bench.bare:{name}", port, {}, *STOCK, f"127.0.0.1:{port}")
 
 

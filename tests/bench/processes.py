@@ -11,6 +11,8 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.peers.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 CORES = sorted(os.sched_getaffinity(0))
@@ -22,11 +24,6 @@ START_SECONDS = 20.0
 def pinned(core, command):
     """`command`, pinned to `core` if there are at least two cores."""
     return ["taskset", "-c", str(core), *command] if PINNED else list(command)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 @contextmanager

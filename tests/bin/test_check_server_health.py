@@ -11,6 +11,7 @@ import time
 import unittest
 
 from tests.bin.checkout import DEADLINE, ROOT, link_commands
+from tests.peers.ports import free_port
 from tests.peers.service import Service, eventually
 from tests.peers.tcp_server import TcpServer
 from tests.requirement import need
@@ -191,8 +192,7 @@ class CheckServerHealthTest(unittest.TestCase):
             self.assertEqual((ran.returncode, len(self.heads)), (1, 1))
 
     def test_an_unreachable_server_is_reported_in_words_with_its_url(self):
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        url = f"http://127.0.0.1:{free_port()}"
         for machine in MACHINES:
             with self.subTest(machine=machine):
                 ran = self.run_script("-u", url, machine=machine)

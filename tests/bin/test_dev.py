@@ -13,7 +13,8 @@ import unittest
 
 from tests.bin.checkout import DEADLINE, ROOT, environment, living
 from tests.docs.pages import PAGES
-from tests.peers.mongo import NX, free_port
+from tests.peers.mongo import NX
+from tests.peers.ports import free_port
 from tests.peers.service import eventually
 from tests.requirement import need
 

@@ -11,7 +11,8 @@ from app.net.clock import clock
 from app.net.reason import Reason
 from app.net.resolver import Resolver
 from tests.peers.mongo import Script, ScriptedMongo
-from tests.peers.tcp_server import DEADLINE, reserve_port
+from tests.peers.ports import reserve_port
+from tests.peers.tcp_server import DEADLINE
 
 SOON = 2.0  # with the driver's own half seconds in it
 

@@ -15,9 +15,10 @@ from app.net.reason import Reason
 from app.net.resolver import Resolver
 from tests.fakes import DEADLINE
 from tests.peers.certificates import server_context
+from tests.peers.ports import reserve_port
 from tests.peers.postgresql import postgresql
 from tests.peers.service import eventually
-from tests.peers.tcp_server import ScriptedServer, reserve_port
+from tests.peers.tcp_server import ScriptedServer
 
 
 class PostgresqlTest(unittest.TestCase):

@@ -8,12 +8,14 @@ from app.checks.tcp import TcpCheck
 from app.net.reason import Reason
 from app.net.resolver import Resolver
 from tests.fakes import DEADLINE
+from tests.peers.ports import free_port
 
 
 class TcpTest(unittest.TestCase):
     def test_a_listener_is_connected_and_without_one_it_is_refused(self):
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            check = TcpCheck("queue", "127.0.0.1", listener.getsockname()[1], Resolver())
+        port = free_port()
+        check = TcpCheck("queue", "127.0.0.1", port, Resolver())
+        with socket.create_server(("127.0.0.1", port)):
             self.assertIsNone(perform(check, DEADLINE).cause)
         self.assertEqual(perform(check, DEADLINE).cause, (Reason.REFUSED, "connection refused"))
 

@@ -19,8 +19,9 @@ from app.net.reason import Reason
 from app.net.resolver import Resolver
 from tests.fakes import DEADLINE
 from tests.peers.certificates import server_context
+from tests.peers.ports import reserve_port
 from tests.peers.service import eventually
-from tests.peers.tcp_server import ScriptedServer, reserve_port
+from tests.peers.tcp_server import ScriptedServer
 from tests.peers.websocket import read_all, read_head, switching_protocols, upstream
 
 

@@ -20,8 +20,9 @@ from app.net.reason import Reason
 from app.net.resolver import Resolver
 from app.tally import Tally
 from tests.fakes import DEADLINE, LogLines, ScriptedClock
+from tests.peers.ports import reserve_port
 from tests.peers.service import eventually
-from tests.peers.tcp_server import ScriptedServer, reserve_port
+from tests.peers.tcp_server import ScriptedServer
 from tests.peers.websocket import process, read_all, read_head, upstream
 
 TARGET = Target.parse("ws://127.0.0.1:1/")

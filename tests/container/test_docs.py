@@ -11,7 +11,7 @@ import requests
 
 from tests.container.engine import BUILD_SECONDS, build_haproxy, docker, inspect, need_engine, shell
 from tests.docs.pages import FILES, PAGES
-from tests.peers.mongo import free_port
+from tests.peers.ports import free_port
 from tests.peers.service import eventually
 
 SOON = 60  # the image's first health check comes after 30 s

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.container.engine import BUILD_SECONDS, build_haproxy, docker, inspect, need_engine, shell
 from tests.container.load import Load
 from tests.docs.pages import FILES, PAGES
-from tests.peers.mongo import free_port
+from tests.peers.ports import free_port
 from tests.peers.service import eventually
 from tests.requirement import need
 

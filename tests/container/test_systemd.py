@@ -12,7 +12,7 @@ import requests
 
 from tests.container.engine import BUILD_SECONDS, ROOT, docker, need_engine
 from tests.docs.pages import FILES, PAGES
-from tests.peers.mongo import free_port
+from tests.peers.ports import free_port
 from tests.peers.service import eventually
 
 SOON = 30

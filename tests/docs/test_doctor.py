@@ -21,7 +21,7 @@ from tests.doctor.diagnosing import NamesHere
 from tests.peers.ai_service import FaultyAiService
 from tests.peers.certificates import issued
 from tests.peers.mongo import Script, ScriptedMongo
-from tests.peers.tcp_server import reserve_port
+from tests.peers.ports import reserve_port
 
 PAGE = PAGES["docs/doctor.md"]
 # Behind the command, and the two lines that are above every diagnosis.

@@ -11,7 +11,7 @@ from websockets.sync.client import connect
 from tests.docs.pages import FILES
 from tests.docs.programs import Folder, run
 from tests.peers.certificates import server_context
-from tests.peers.mongo import free_port
+from tests.peers.ports import free_port
 from tests.peers.service import Answer, Service, eventually
 from tests.requirement import need
 

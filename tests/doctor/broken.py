@@ -15,8 +15,9 @@ from tests.peers.addresses import NO_ROUTE
 from tests.peers.ai_service import FaultyAiService, Mode, answer
 from tests.peers.certificates import issued, server_context
 from tests.peers.mongo import Script, ScriptedMongo
+from tests.peers.ports import reserve_port
 from tests.peers.redis import redis_server
-from tests.peers.tcp_server import ScriptedServer, reserve_port
+from tests.peers.tcp_server import ScriptedServer
 
 SOON = {"limit": 1.0, "timeout": 1.0}  # for a peer that says nothing
 DAYS = {"expired": (-30, -3), "early": (3, 30)}

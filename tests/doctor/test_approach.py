@@ -18,7 +18,8 @@ from tests.doctor.diagnosing import PLAIN, DiagnosisTest, NamesHere
 from tests.fakes import DEADLINE, FakeCheck
 from tests.peers.certificates import issued
 from tests.peers.mongo import Script, ScriptedMongo
-from tests.peers.tcp_server import ScriptedServer, reserve_port
+from tests.peers.ports import reserve_port
+from tests.peers.tcp_server import ScriptedServer
 
 
 class OwnKindTest(DiagnosisTest):

@@ -9,7 +9,8 @@ from app.net.resolver import Resolver
 from tests.doctor.diagnosing import NamesHere
 from tests.fakes import DEADLINE
 from tests.peers.addresses import NO_ROUTE
-from tests.peers.tcp_server import ScriptedServer, reserve_port
+from tests.peers.ports import reserve_port
+from tests.peers.tcp_server import ScriptedServer
 
 
 def addresses(*pairs):

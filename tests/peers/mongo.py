@@ -15,18 +15,14 @@ from pathlib import Path
 
 import bson
 
-from tests.peers.tcp_server import DEADLINE, TcpServer, reserve_port
+from tests.peers.ports import reserve_port
+from tests.peers.tcp_server import DEADLINE, TcpServer
 from tests.requirement import need
 
 NX = Path(sys.executable).with_name("nx-27017")
 OP_MSG = 2013
 MORE_TO_COME, EXHAUST_ALLOWED = 1 << 1, 1 << 16
 START_SECONDS = 15.0
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class MongoProcess:

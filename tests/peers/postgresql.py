@@ -7,8 +7,8 @@ import signal
 import subprocess
 import tempfile
 
+from tests.peers.ports import reserve_port
 from tests.peers.program import SECONDS, running
-from tests.peers.tcp_server import reserve_port
 from tests.requirement import need
 
 PASSWORD = "hunter2"

@@ -4,8 +4,8 @@ import contextlib
 import shutil
 import tempfile
 
+from tests.peers.ports import reserve_port
 from tests.peers.program import running
-from tests.peers.tcp_server import reserve_port
 from tests.requirement import need
 
 

@@ -15,7 +15,7 @@ import unittest
 from pathlib import Path
 
 from tests.peers.ai_service import FaultyAiService
-from tests.peers.mongo import free_port
+from tests.peers.ports import free_port
 from tests.peers.tcp_server import DEADLINE
 
 ROOT = Path(__file__).parents[2]

@@ -5,17 +5,9 @@ import select
 import socket
 import threading
 
+from tests.peers.ports import reserve_port
+
 DEADLINE = 5.0
-
-
-def reserve_port():
-    """A socket that holds a free port of 127.0.0.1, and does not listen: while it is open, only servers of the test get
-    the port (they set SO_REUSEADDR), and between two of them who connects is refused.
-    """
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(("127.0.0.1", 0))
-    return sock
 
 
 class TcpServer:

@@ -10,7 +10,7 @@ import unittest
 
 from websockets.sync.client import connect
 
-from tests.peers.mongo import free_port
+from tests.peers.ports import free_port
 from tests.peers.service import Gunicorn
 from tests.web.crashing_app import ERRORS, SECRET, create_app
 
