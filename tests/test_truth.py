@@ -198,7 +198,8 @@ class BurstTest(unittest.TestCase):
                 Service(
                     MONGO_URI=mongodb.uri,
                     AI_SERVICE_URL=ai_service.url,
-                    **SETTINGS | {"CHECK_MAX_AGE_SECONDS": self.MAX_AGE},
+                    # The load may take the processor for longer than SETTINGS leave a check.
+                    **SETTINGS | {"CHECK_MAX_AGE_SECONDS": self.MAX_AGE, "CHECK_TIMEOUT_SECONDS": 5},
                 )
             )
             self.assertTrue(eventually(lambda: service.get("/health").status == 200))
