@@ -30,12 +30,13 @@ from app.runtime import Runtime
 from app.settings import Settings
 from app.settings.masks import mask
 from app.tally import Tally
-from app.web import access, error_handlers, security_headers, who_asks
+from app.web import access, error_handlers, security_headers
 from app.web.feed import Feed
 from app.web.health_routes import create_health_blueprint
 from app.web.metrics_routes import create_metrics_blueprint
 from app.web.page_routes import create_page_blueprint
 from app.web.websocket_routes import create_websocket_blueprint
+from app.web.who_asks import WhoAsks
 
 EXTENSION = "server_health"
 ANSWERS = "server_health_answers"
@@ -86,9 +87,9 @@ def create_app(settings: Settings) -> Flask:
     app.extensions[EXTENSION] = runtime
     app.extensions[ANSWERS] = answers
     app.extensions[PROBERS] = probers
-    who_asks.init_app(app, probers, answers.routes)
     access.init_app(app, token, answers.routes)
     error_handlers.init_app(app)
+    app.wsgi_app = WhoAsks(app.wsgi_app, probers, answers.routes)  # type: ignore[method-assign]
     security_headers.init_app(app, answers.routes)
     app.register_blueprint(create_health_blueprint(watch, answers, facts))
     app.register_blueprint(create_metrics_blueprint(Metrics(sources)))

@@ -24,25 +24,20 @@ KINDS = (*dict.fromkeys(BEGINNINGS.values()), UNNAMED, OTHER)
 BALANCERS = frozenset({"elb", "google", "azure", "envoy", "nginx", UNNAMED})
 # These read nothing of an answer but its status code.
 CODE_READERS = BALANCERS | {KUBELET}
+# The first product: it ends at white space, but for that in the beginning of a known kind.
+PRODUCT = re.compile(f"(?:{'|'.join(map(re.escape, BEGINNINGS))})?[^ \t]*")
 # No control, invisible or bidirectional character is in ASCII's printable part.
 UNPRINTABLE = re.compile("[^ -~]")
 
 
 def product_of(user_agent: str) -> str | None:
-    """The first product of a User-Agent header, 64 printable ASCII characters at most; None if there is none.
-
-    It ends at white space, but for that in the beginning of a known kind.
-    """
-    text = user_agent[:MOST_CHARACTERS]
-    beginning = _beginning(text)
-    words = re.split("[ \t]", text[len(beginning) :], maxsplit=1)
-    return UNPRINTABLE.sub("?", beginning + words[0]) or None
+    """The first product of a User-Agent header, 64 printable ASCII characters at most; None if there is none."""
+    product = PRODUCT.match(user_agent, 0, MOST_CHARACTERS)[0]  # type: ignore[index]  # it matches the empty string
+    return UNPRINTABLE.sub("?", product) or None
 
 
 def kind_of(product: str | None) -> str:
     """The kind of a product, a word of KINDS."""
-    return UNNAMED if product is None else BEGINNINGS.get(_beginning(product), OTHER)
-
-
-def _beginning(text: str) -> str:
-    return next((beginning for beginning in BEGINNINGS if text.startswith(beginning)), "")
+    if product is None:
+        return UNNAMED
+    return next((kind for beginning, kind in BEGINNINGS.items() if product.startswith(beginning)), OTHER)

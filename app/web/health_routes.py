@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -43,8 +44,7 @@ def create_health_blueprint(
         accept = request.environ.get("HTTP_ACCEPT")
         return chosen(accept, offered) if accept else offered[0]
 
-    def probe() -> Response:
-        route = answers.routes[request.path]
+    def probe(route: str) -> Response:
         known = None if route == LIVE else report()
         answer = answers.answer(route, known, now())
         varies = route == HEALTH
@@ -52,8 +52,8 @@ def create_health_blueprint(
             return varying(response(answer.status, health_json(known), HEALTH_JSON))
         return json_response(*answer, varies)
 
-    for path in answers.routes:
-        routes.add_url_rule(path, path, probe, methods=["GET"])
+    for path, route in answers.routes.items():
+        routes.add_url_rule(path, path, partial(probe, route), methods=["GET"])
 
     @routes.get(DETAILS)
     def details() -> Response:

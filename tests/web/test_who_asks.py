@@ -3,12 +3,12 @@
 import json
 import unittest
 
-from flask import Flask, Response, abort
+from flask import Flask, Response, abort, request
 
 from app.factory import create_app, probers_of
 from app.health.probers import Probers
 from app.settings import Settings
-from app.web import who_asks
+from app.web.who_asks import ENVIRON_KEY, WhoAsks
 from tests.fakes import ScriptedClock
 from tests.peers.service import Service
 
@@ -21,16 +21,16 @@ class WhoAsksTest(unittest.TestCase):
         self.probers = Probers(PROBES.values(), self.clock, self.clock)
         self.environs = []
         app = Flask("plain", static_folder=None)
-        who_asks.init_app(app, self.probers, PROBES)
+        app.wsgi_app = WhoAsks(app.wsgi_app, self.probers, PROBES)
 
         @app.before_request
         def refuse_the_details():
-            if who_asks.request.path == "/health/details":
+            if request.path == "/health/details":
                 abort(401)
 
         @app.route("/<path:path>", methods=["GET", "POST"])
         def anything(path):
-            self.environs.append(who_asks.request.environ)
+            self.environs.append(request.environ)
             if path == "health/mongodb":
                 raise ValueError("oops")
             return Response(status=503)
@@ -57,6 +57,11 @@ class WhoAsksTest(unittest.TestCase):
             {"/health": 3, "/health/live": 1, "/health/mongodb": 1, "/health/details": 1, "/metrics": 1},
         )
 
+    def test_a_path_that_begins_with_two_slashes_is_counted_as_the_route_that_answers_it(self):
+        answer = self.client.get("/health", environ_overrides={"PATH_INFO": "//health"})
+        self.assertEqual([(each.route, each.last_status) for each in self.probers.seen()], [("/health", 503)])
+        self.assertEqual(answer.status_code, 503)
+
     def test_the_status_is_that_of_the_answer_also_if_it_is_refused_or_crashes(self):
         for path in ("/health", "/health/details", "/health/mongodb"):
             self.ask(path)
@@ -80,9 +85,9 @@ class WhoAsksTest(unittest.TestCase):
         self.clock.advance(5)
         self.ask("/health")
         self.ask("/other")
-        asked = self.environs[0][who_asks.ENVIRON_KEY]
+        asked = self.environs[0][ENVIRON_KEY]
         self.assertEqual((asked.at, asked.prober.route), (1005.0, "/health"))
-        self.assertNotIn(who_asks.ENVIRON_KEY, self.environs[1])
+        self.assertNotIn(ENVIRON_KEY, self.environs[1])
 
 
 class TokenTest(unittest.TestCase):
