@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response, render_template, request
 
 from app.health.watch import HealthWatch
 from app.page.content import page
@@ -19,7 +19,8 @@ def create_page_blueprint(
 ) -> Blueprint:
     """`/` and `/static/NAME`; GET and HEAD.
 
-    The page shows the same as `/health/details`, `facts` included. Every URL in it is relative, so that a proxy may put it under a prefix.
+    The page shows the same as `/health/details`, `facts` included. Every URL in it is relative, so that a proxy may put
+    it under a prefix.
     """
     for suffix, kind in TYPES.items():
         mimetypes.add_type(kind, suffix)  # the machine's own table may hold another type, or none
@@ -29,7 +30,7 @@ def create_page_blueprint(
 
     @routes.get("/")
     def status_page() -> Response:
-        content = page(watch.probe(waiting()), facts(), int(wall() * 1000))
+        content = page(watch.probe(waiting(request.environ)), facts(), int(wall() * 1000))
         html = render_template("status_page.html", page=content)
         return Response(html, headers={"Cache-Control": "no-store"}, mimetype="text/html")
 

@@ -73,7 +73,7 @@ def create_websocket_blueprint(
 
     @sock.route("/ws", bp=routes)
     def ws(handshake: Server) -> None:
-        with waiting()():
+        with waiting(request.environ)():
             try:
                 websocket = accept(handshake, read_ahead(request.environ), ping_interval)
             except OSError:
