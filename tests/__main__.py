@@ -1,7 +1,8 @@
 """Runs the tests; see bin/test.
 
 With names, `python -m tests [-v] NAME...` runs those tests in this process. Without, it runs every folder of tests in a
-process of its own, several at a time because most of their time is waiting, and measures coverage.
+process of its own, several at a time because most of their time is waiting, and measures coverage. With CI=true they run
+one at a time: nobody waits, and a test with a deadline has the machine to itself.
 
 A test counts once, whatever its subtests do. An error is a failure, and so is an exception in a thread or a finalizer.
 """
@@ -116,7 +117,8 @@ def run_all(options):
     (ROOT / "build/coverage").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:  # another run may go on at the same time
         os.environ["COVERAGE_FILE"] = f"{folder}/data"
-        with concurrent.futures.ThreadPoolExecutor(2 * os.cpu_count()) as pool:
+        at_a_time = 1 if os.environ.get("CI") == "true" else 2 * os.cpu_count()
+        with concurrent.futures.ThreadPoolExecutor(at_a_time) as pool:
             for part in pool.map(run_folder, folders, itertools.repeat(options)):
                 tally.update(part)
         coverage = [sys.executable, "-m", "coverage"]

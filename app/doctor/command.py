@@ -27,7 +27,7 @@ ABOUT = """\
 Tries every dependency and every upstream of the service step by step (name, connect, TLS, speak, authenticate, check)
 and explains what the first failure means and what to do. Starts no server and writes nothing. The settings are those
 of the service, in the environment: run it where the service runs, as names and routes differ elsewhere."""
-STATUS = "Exit status: 0 if all is well, 1 if a step failed, 2 for wrong usage or bad settings."
+STATUS = "Exit status: 0 if all is well, 1 if a step failed, 2 for wrong usage or bad settings, 130 if interrupted."
 # What Docker and Podman put into every container. Kubernetes sets a variable instead.
 CONTAINER_FILES = ("/.dockerenv", "/run/.containerenv")
 CONTAINER_VARIABLE = "KUBERNETES_SERVICE_HOST"

@@ -1,6 +1,7 @@
 """The command `server-health`: runs the service on gunicorn, from any folder. `python -m app.serving.command` does too."""
 
 import argparse
+import copy
 import logging
 import sys
 from typing import Any, NoReturn
@@ -9,6 +10,7 @@ from app import __version__
 
 try:
     from gunicorn.app.wsgiapp import WSGIApplication
+    from gunicorn.errors import ConfigError
 except ModuleNotFoundError as error:
     sys.exit(f"server-health: {error}: pip install --require-hashes -r requirements.txt")
 except ValueError as error:
@@ -55,10 +57,14 @@ class Command(WSGIApplication):
         parser = self.cfg.parser()
         parser.prog = "server-health: GUNICORN_CMD_ARGS"  # begins the line on which argparse has what is wrong
         parser.usage = argparse.SUPPRESS
+        name = ""
         try:
-            parser.parse_args(self.cfg.get_cmd_args_from_env())
-        except ValueError as error:
-            _refuse(f"GUNICORN_CMD_ARGS: error: {error}")
+            for name, value in vars(parser.parse_args(self.cfg.get_cmd_args_from_env())).items():
+                if value is not None and name in self.cfg.settings:
+                    copy.copy(self.cfg.settings[name]).set(value)  # gunicorn judges it; it has effect after the file
+        except (ValueError, TypeError, ConfigError) as error:
+            option = f"argument --{name.replace('_', '-')}: " if name else ""
+            _refuse(f"GUNICORN_CMD_ARGS: error: {option}{error}")
 
     def load_config_from_module_name_or_filename(self, location: str) -> dict[str, Any]:
         """See gunicorn's Application: remember what the service's configuration sets."""

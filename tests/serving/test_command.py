@@ -59,6 +59,10 @@ class OverruledTest(unittest.TestCase):
             ("--nonsense 3", "unrecognized arguments: --nonsense"),
             ("--backlog x", "argument --backlog: invalid int value: 'x'"),
             ('--pid "x', "No closing quotation"),
+            ("--workers -3", "argument --workers: Value must be positive: -3"),
+            ("--graceful-timeout -1", "argument --graceful-timeout: Value must be positive: -1"),
+            ("--chdir /absent", "argument --chdir: can't chdir to '/absent'"),
+            ("--user nobody-here", "argument --user: No such user: 'nobody-here'"),
         ):
             self.assertEqual(refusal(GUNICORN_CMD_ARGS=options).splitlines()[-1], begin + error)
 
