@@ -67,15 +67,18 @@ def chart(history: Sequence[CheckEntry], known: Sequence[Period], begin: int, no
 
 
 def _checks(history: Sequence[CheckEntry], bars: list[Bar]) -> str:
-    """A line through the latencies, scaled to the slowest. A check that failed is a gap, and added to the bars."""
+    """A line through the latencies, scaled to the slowest. A check that failed is a gap, and added to the bars.
+
+    Between two gaps it is a dash: browsers do not draw a point.
+    """
     slowest = max((each.latency_ms for each in history if each.status == CONNECTED), default=0) or 1
     line, pen, gap = "", (0, 0), True
     for index, each in enumerate(history, HISTORY - len(history)):
         x, y = index * STEP, HEIGHT - round(HEIGHT * each.latency_ms / slowest)
         if each.status == CONNECTED:
             move = f"{x - pen[0]} {y - pen[1]}".replace(" -", "-")
-            line += f"m{move}h0" if gap else f"l{move}"
-            pen, gap = (x, y), False
+            line += f"m{move}h1" if gap else f"l{move}"
+            pen, gap = (x + gap, y), False
         else:
             _add(bars, max(0, x - 3), x + 2)
             gap = True

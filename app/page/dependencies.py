@@ -101,7 +101,7 @@ def _certificate(expires: int | None, now: int) -> list[str]:
     if expires is None or expires - now >= CERTIFICATE_NEAR_MS:
         return []
     when = f"expires in {span(expires - now)}" if expires > now else f"expired {span(now - expires)} ago"
-    return [f"certificate {when}, on {Moment(expires, now).title}"]
+    return [f"certificate {when}, on {Moment(expires, now).utc}"]
 
 
 def _latency(milliseconds: float) -> str:

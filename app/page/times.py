@@ -27,7 +27,8 @@ class Moment:
         return _utc(self.at).isoformat(timespec="milliseconds")
 
     @property
-    def title(self) -> str:
+    def utc(self) -> str:
+        """In full."""
         return f"{_utc(self.at):%Y-%m-%d %H:%M:%S} UTC"
 
     @property

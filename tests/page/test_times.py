@@ -39,7 +39,7 @@ class MomentTest(unittest.TestCase):
         self.assertEqual((moment.age, moment.ago, moment.clock), ("1 min 5 s", "1 min 5 s ago", "11:58:55"))
         self.assertEqual(moment.since, "11:58:55, for 1 min 5 s")
         self.assertEqual(moment.machine, "2026-11-23T11:58:55Z")
-        self.assertEqual(moment.title, "2026-11-23 11:58:55 UTC")
+        self.assertEqual(moment.utc, "2026-11-23 11:58:55 UTC")
         self.assertEqual(Moment(NOON + 7, NOON).exact, "2026-11-23T12:00:00.007+00:00")
 
     def test_an_age_is_the_difference_of_the_two_times_of_day_beside_it(self):

@@ -71,7 +71,9 @@ class UpdatesTest(unittest.TestCase):
 class MorphTest(UpdatesTest):
     def test_an_updated_page_is_the_page_that_a_reload_would_show(self):
         page = self.open(healthy(NOW), STILL)
-        fresh = self.enterContext(browser.page(scripts=False))
+        fresh = self.enterContext(browser.page())
+        for script in (SCRIPTED, STILL):
+            fresh.inject(script)
         for state in (unhealthy(NOW), starting(NOW), many(NOW), degraded(NOW), unhealthy(NOW), healthy(NOW)):
             self.stage.become(state)
             self.update()

@@ -94,15 +94,23 @@ class FilesTest(unittest.TestCase):
                 response = files.get(f"/static/{name}")
                 self.assertEqual((response.status_code, response.content_type), (404, "application/problem+json"))
 
+    def turning(self, number, down):
+        """The record of a dependency that has a new state at each of its checks, and is down or up now."""
+        periods = [((80 - n) * 5000, (None, Reason.HTTP_STATUS)[(n + 1 + down) % 2]) for n in range(80)]
+        return record(f"service_{number}", NOW, *periods, affects=30 * "x")
+
     def test_page_and_files_together_are_under_60_kb_with_32_dependencies(self):
         files = sum((STATIC / name).stat().st_size for name in FILES)
         flapping = Stage(*(record(f"service_{n}", NOW, *FLAPPING, affects=30 * "x") for n in range(32)), now=NOW)
-        flapping.probers = many(NOW).probers
+        # A quarter is down while the others are up: what is up shows more.
+        turning = Stage(*(self.turning(n, down=n < 8) for n in range(32)), now=NOW)
+        turning.probers = flapping.probers = many(NOW).probers
         for name, stage in (
             ("well", many(NOW, 0)),
             ("mixed", many(NOW)),
             ("down", many(NOW, 32)),
             ("flapping", flapping),
+            ("turning at each check", turning),
         ):
             with self.subTest(name):
                 stage.upstreams = [(f"upstream-{n}", "reconnecting", "refused", 4, NOW) for n in range(8)]

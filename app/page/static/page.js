@@ -72,6 +72,7 @@ function write(time) {
   const [[date, hour], [today]] = [local(at), local(now)];
   const clock = date === today ? hour : `${date} ${hour}`, age = span(Math.max(0, now - at));
   const text = { age, ago: `${age} ago`, clock, since: `${clock}, for ${age}` }[time.dataset.form];
+  time.title ||= `${time.dateTime.slice(0, 19).replace("T", " ")} UTC`;
   if (time.textContent !== text) time.firstChild.data = text; // a text node that stays keeps the selection in it
 }
 
