@@ -14,7 +14,7 @@ from tests.peers.ai_service import FaultyAiService, Mode
 from tests.peers.mongo import Nx27017
 from tests.peers.service import Service, eventually
 
-TIMEOUT, MAX_AGE, PROBE_WAIT = 0.6, 0.2, 0.1
+TIMEOUT, MAX_AGE, PROBE_WAIT = 1.5, 0.2, 0.1
 SETTINGS = {
     "CHECK_TIMEOUT_SECONDS": TIMEOUT,
     "CHECK_INTERVAL_SECONDS": 1,
@@ -26,7 +26,8 @@ REFUSED, HUNG, BACK, BACK_AFTER_HANG = MAX_AGE + 0.3, MAX_AGE + TIMEOUT + 0.3, M
 MONGODB_REFUSED = REFUSED + 1
 # ...and what a busy machine may add.
 SLACK = 1.5
-SLOWEST_PROBE = PROBE_WAIT + 0.4
+# A probe that a hung dependency held would take TIMEOUT.
+SLOWEST_PROBE = PROBE_WAIT + 1.0
 
 PASSWORD, MEANT = "hunter2%2Fx%22y", 'hunter2/x"y'
 TOKEN = "hunter2-token"
@@ -198,7 +199,7 @@ class BurstTest(unittest.TestCase):
                 Service(
                     MONGO_URI=mongodb.uri,
                     AI_SERVICE_URL=ai_service.url,
-                    # The load may take the processor for longer than SETTINGS leave a check.
+                    # The load may take the processor from a check for longer than SETTINGS allow.
                     **SETTINGS | {"CHECK_MAX_AGE_SECONDS": self.MAX_AGE, "CHECK_TIMEOUT_SECONDS": 5},
                 )
             )

@@ -18,7 +18,7 @@ from tests.peers.ai_service import FaultyAiService, Mode
 from tests.peers.service import OddService, eventually, read_all, read_response
 
 GET = "GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
-DRAIN, SHUTDOWN = 2.0, 3.0
+DRAIN, SHUTDOWN = 2.0, 10.0
 # The limits are for a machine of one's own; other work may be going on on this one.
 SLACK = 5.0
 
