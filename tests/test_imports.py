@@ -29,7 +29,6 @@ ALLOWED = {
     "app.factory": {
         "app.settings",
         "app.web",
-        "app.serving",
         "app.runtime",
         "app.metrics",
         "app.health",

@@ -27,6 +27,8 @@ ERRORS = {
     b"DENIED": Cause(Reason.ERROR, "protected mode refuses connections from elsewhere"),
 }
 TOO_MANY = b"-ERR max number of clients reached"
+# How Redis 5 and earlier refuse a password.
+WRONG_PASSWORD = b"-ERR invalid password"
 # A server without a password answers so to one (Redis 5 and earlier in the second form).
 NO_PASSWORD = (b"-ERR AUTH <password> called without any password", b"-ERR Client sent AUTH, but no password is set")
 
@@ -84,6 +86,8 @@ def command(stream: Stream, words: tuple[str, ...], wanted: bytes, deadline: Dea
         return
     if answer.startswith(NO_PASSWORD):
         raise CheckFailed(*NOT_EXPECTED)
+    if answer.startswith(WRONG_PASSWORD):
+        raise CheckFailed(*ERRORS[b"WRONGPASS"])
     if answer.startswith(TOO_MANY):
         raise CheckFailed(Reason.ERROR, "too many connections")
     cause = ERRORS.get(answer[1:].partition(b" ")[0]) if answer.startswith(b"-") else None

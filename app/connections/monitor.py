@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from app.connections.registry import Registry
-from app.net.clock import clock as default_clock
 
 LATE = 10.0  # seconds after which a sweep that has not begun means that the thread is stuck
 
@@ -17,14 +16,15 @@ log = logging.getLogger(__name__)
 class Monitor:
     """Owns the thread "monitor", which sweeps at once and then every `interval` seconds.
 
-    `wait(seconds)` sleeps, and returns whether it is time to stop.
+    `wait(seconds)` sleeps, and returns whether it is time to stop. `clock` stands still while the machine sleeps, as the
+    wait does: a monitor that has been woken with the machine is not late.
     """
 
     def __init__(
         self,
         registry: Registry,
         interval: float = 30.0,
-        clock: Callable[[], float] = default_clock,
+        clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         wait: Callable[[float], bool] | None = None,
     ) -> None:

@@ -23,7 +23,8 @@ class Checker:
 
     Two daemon threads: `checker-NAME` runs the checks; `deadline-NAME` settles what time alone decides, cuts off a
     check that is past its deadline, and passes every step of the record to `listener`, in order and outside the lock.
-    Readers settle too: for them the deadline is exact, whatever the threads do.
+    Readers settle too: for them the deadline is exact, whatever the threads do. `awake` is a clock that stands still while
+    the machine sleeps, unlike `clock`.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Checker:
         listener: Callable[[Step], None] = lambda step: None,
         clock: Callable[[], float] = default_clock,
         wall: Callable[[], float] = time.time,
+        awake: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = dependency.name
         self.timing = dependency.timing
@@ -40,10 +42,13 @@ class Checker:
         self._listener = listener
         self._clock = clock
         self._wall = wall
-        self._changed = threading.Condition()  # guards _state, _started and _stopped
+        self._awake = awake
+        self._changed = threading.Condition()  # guards what follows, but for the threads
         self._state = CheckerState(Record(dependency, self._wall_ms()))
         self._started = False
         self._stopped = False
+        self._slept = clock() - awake()
+        self._woken_at = -LATE_SECONDS
         self._checker = threading.Thread(target=self._run, name=f"checker-{self.name}", daemon=True)
         self._deadline = threading.Thread(target=self._keep_time, name=f"deadline-{self.name}", daemon=True)
 
@@ -93,15 +98,20 @@ class Checker:
 
     def ailing_threads(self) -> list[str]:
         """Names of the threads that have ended, are late for their turn, or have been in one check for too long."""
-        now = self._clock()
+        now, awake = self._clock(), self._awake()
         with self._changed:
             if not self._started or self._stopped:
                 return []
+            if now - awake > self._slept + 1:
+                # The machine has slept, and so have the threads, whatever was due meanwhile.
+                self._slept, self._woken_at = now - awake, awake
+                self._changed.notify_all()
             flight = self._state.flight
             if flight is None:
                 stuck = now - self._state.due() > LATE_SECONDS
             else:
                 stuck = now - flight.began > LONGEST_CHECK_SECONDS
+        stuck = stuck and awake - self._woken_at > LATE_SECONDS
         ailing = [self._checker] if stuck or not self._checker.is_alive() else []
         if not self._deadline.is_alive():
             ailing.append(self._deadline)

@@ -104,7 +104,9 @@ class CheckerState:
         if flight is not None and self.overdue(now):
             if not flight.settled:
                 flight.settled = True
-                self._conclude(flight, Outcome(self._timeout(), self.timing.timeout), wall)
+                expires = self.record.certificate_expires_at
+                timeout = Outcome(self._timeout(), self.timing.timeout, certificate_expires_at=expires)
+                self._conclude(flight, timeout, wall)
             if not self.record.connected:
                 return
         if now - self.result_began > self.timing.stale_after and self._believed():

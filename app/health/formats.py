@@ -108,7 +108,7 @@ def _probers(probers: Sequence[Mapping[str, Any]], now: int) -> Iterable[str]:
                 each["product"] if each["kind"] == OTHER else each["kind"],
                 each["route"],
                 str(each["count"]),
-                "-" if each["period_ms"] is None else _period(each["period_ms"]),
+                "-" if each["period_ms"] is None else distance(each["period_ms"]),
                 str(each["last_status"] or "-"),
                 f"{span(now - each['last_seen'])} ago",
                 "-" if each["abandoned"] is None else str(each["abandoned"]),
@@ -124,8 +124,11 @@ def _probers(probers: Sequence[Mapping[str, Any]], now: int) -> Iterable[str]:
         yield f"{INDENT}and {len(ranked) - MOST_ROWS} more"
 
 
-def _period(milliseconds: float) -> str:
-    return f"{milliseconds:g} ms" if milliseconds < 1000 else span(milliseconds)
+def distance(milliseconds: float) -> str:
+    """The time between two moments; rounded, unlike an age: 9.99 s between two requests are 10 s."""
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
+    return f"{milliseconds / 1000:.2g} s" if milliseconds < 9950 else span(round(milliseconds, -3))
 
 
 def span(milliseconds: float) -> str:

@@ -92,9 +92,8 @@ class StateLog:
         )
 
     def _why(self, record: Record) -> str:
-        if record.cause is None:
-            return ""
-        return f": {record.reason}, {record.detail}, asked {self._addresses[record.name]}"
+        cause = f": {record.reason}, {record.detail}" if record.cause else ""
+        return f"{cause}, asked {self._addresses[record.name]}"
 
 
 def _held(before: Record, after: Record) -> str:

@@ -1,7 +1,7 @@
 """The chart of a dependency's record, as SVG paths. Pure. All coordinates are whole numbers, so that a path is short."""
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import chain, groupby, repeat
 from typing import NamedTuple
 
 from app.health.record import CONNECTED, HISTORY, Change, CheckEntry
@@ -69,19 +69,20 @@ def chart(history: Sequence[CheckEntry], known: Sequence[Period], begin: int, no
 def _checks(history: Sequence[CheckEntry], bars: list[Bar]) -> str:
     """A line through the latencies, scaled to the slowest. A check that failed is a gap, and added to the bars.
 
-    Between two gaps it is a dash: browsers do not draw a point.
+    One that succeeded between two that failed is only the space between their bars.
     """
     slowest = max((each.latency_ms for each in history if each.status == CONNECTED), default=0) or 1
-    line, pen, gap = "", (0, 0), True
-    for index, each in enumerate(history, HISTORY - len(history)):
-        x, y = index * STEP, HEIGHT - round(HEIGHT * each.latency_ms / slowest)
-        if each.status == CONNECTED:
-            move = f"{x - pen[0]} {y - pen[1]}".replace(" -", "-")
-            line += f"m{move}h1" if gap else f"l{move}"
-            pen, gap = (x + gap, y), False
-        else:
-            _add(bars, max(0, x - 3), x + 2)
-            gap = True
+    line, pen = "", (0, 0)
+    checks = enumerate(history, HISTORY - len(history))
+    for connected, run in groupby(checks, key=lambda check: check[1].status == CONNECTED):
+        points = [(index * STEP, HEIGHT - round(HEIGHT * each.latency_ms / slowest)) for index, each in run]
+        if not connected:
+            for x, _ in points:
+                _add(bars, max(0, x - 3), x + 2)
+        elif len(points) > 1:
+            for command, (x, y) in zip(chain("m", repeat("l")), points, strict=False):
+                line += command + f"{x - pen[0]} {y - pen[1]}".replace(" -", "-")
+                pen = x, y
     return line
 
 

@@ -16,7 +16,7 @@ from app.page.probers import Probers, probers
 from app.page.times import Moment
 
 CHANGES_EACH, CHANGES_TOGETHER = 8, 16
-FULL = 6
+FULL = 4
 """At most this many cards are shown in full. In a larger outage the others are brief, so that the page stays small."""
 SENTENCES = 2
 """Up to this many dependencies that are down have a sentence each; of more, the titles are listed."""
@@ -109,7 +109,7 @@ def _since(report: Report, started: int) -> int:
     if report.verdict == HEALTHY:
         return max((record.since for record in report.records), default=started)
     if report.verdict == DEGRADED:
-        return max(_first_failure(optional), *(record.since for record in required))
+        return max([_first_failure(optional), *(record.since for record in required)])
     return _first_failure(required)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from app.health.formats import span
+from app.health.formats import distance
 from app.page.times import Moment
 
 SHOWN = 10
@@ -15,6 +15,8 @@ class Prober(NamedTuple):
     address: str
     route: str
     period: str
+    requests: int
+    first: Moment
     seen: Moment
     status: str
     gave_up: str
@@ -40,7 +42,9 @@ def _prober(facts: Mapping[str, Any], now: int) -> Prober:
         product=facts["product"] or "",
         address=facts["address"],
         route=facts["route"],
-        period="" if facts["period_ms"] is None else f"every {_length(facts['period_ms'])}",
+        period="" if facts["period_ms"] is None else f"every {distance(facts['period_ms'])}",
+        requests=facts["count"],
+        first=Moment(facts["first_seen"], now),
         seen=Moment(facts["last_seen"], now),
         status="" if facts["last_status"] is None else str(facts["last_status"]),
         gave_up=_gave_up(facts["abandoned"], facts["abandoned_after_ms"]),
@@ -52,11 +56,4 @@ def _gave_up(abandoned: int | None, after_ms: int | None) -> str:
     if not abandoned:
         return ""
     times = "once" if abandoned == 1 else f"{abandoned} times"
-    return times if after_ms is None else f"{times}, after {_length(after_ms)}"
-
-
-def _length(milliseconds: float) -> str:
-    """Rounded, unlike an age: 9.99 s between two requests are 10 s."""
-    if milliseconds < 1000:
-        return f"{milliseconds:.0f} ms"
-    return f"{milliseconds / 1000:.2g} s" if milliseconds < 9950 else span(round(milliseconds, -3))
+    return times if after_ms is None else f"{times}, after {distance(after_ms)}"

@@ -38,7 +38,11 @@ class Parked(NamedTuple):
 
 
 class Lane(Generic[Client]):
-    """Answers probes; used by one thread."""
+    """Answers probes; used by one thread.
+
+    The moments of a wait are of the clock `loop`, by which that thread sleeps: it stands still while the machine does,
+    unlike the clock of the ages (app.net.clock).
+    """
 
     def __init__(
         self,
@@ -47,6 +51,7 @@ class Lane(Generic[Client]):
         probers: Probers,
         draining: Callable[[], bool],
         wall: Callable[[], float] = time.time,
+        loop: Callable[[], float] = time.monotonic,
     ) -> None:
         self._watch = watch
         self._answers = answers
@@ -55,6 +60,7 @@ class Lane(Generic[Client]):
         self._draining = draining
         self._clock = probers.clock
         self._wall = wall
+        self._loop = loop
         self._parked: dict[Client, Parked] = {}
         self.wakes_at = math.inf
         """The moment at which the first wait is over; infinite if no probe waits."""
@@ -84,7 +90,7 @@ class Lane(Generic[Client]):
         report, waits = self._watch.ask(now)
         if not waits:
             return self._rendered(request, report, prober)
-        until = max(wait.until for _, wait in waits)
+        until = self._loop() + max(wait.until for _, wait in waits) - now
         self._park(client, Parked(request, Asked(prober, now), waits, until))
         return None
 

@@ -102,6 +102,7 @@ class ScriptedRedisTest(RedisTest):
         for answer, reason, detail in [
             (b"-LOADING Redis is loading the dataset in memory\r\n", Reason.ERROR, "loading its data"),
             (b"-MASTERDOWN Link with MASTER is down\r\n", Reason.ERROR, "replica without its primary"),
+            (b"-ERR invalid password\r\n", Reason.AUTH, "user or password refused"),
             (b"-ERR something else\r\n", Reason.ERROR, "answered with an error"),
             (b"+OK\r\n", Reason.PROTOCOL, "not an answer of Redis"),
             (b"HTTP/1.1 400 Bad Request\r\n\r\n", Reason.PROTOCOL, "not an answer of Redis"),

@@ -184,7 +184,7 @@ class ThreadTest(unittest.TestCase):
 
     def test_a_thread_late_for_its_turn_or_too_long_in_one_check_is_ailing(self):
         clock = ScriptedClock(100.0)
-        checker = self.checker(Timing(), clock=clock)
+        checker = self.checker(Timing(), clock=clock, awake=clock)
         self.check.release.clear()
         checker.start()
         self.assertTrue(self.check.wait_for_begun(1))
@@ -194,6 +194,27 @@ class ThreadTest(unittest.TestCase):
         self.assertEqual(checker.ailing_threads(), ["checker-mongodb"])
         self.check.release.set()
         self.assertTrue(self.check.wait_for_begun(2))
+
+    def test_a_thread_that_slept_with_the_machine_is_not_late_and_checks_at_once(self):
+        clock, awake = ScriptedClock(100.0), ScriptedClock(20.0)
+        checker = self.checker(Timing(interval=86400), clock=clock, awake=awake)
+        checker.start()
+        self.assertTrue(self.check.wait_for_runs(1))
+        clock.advance(2 * 86400)
+        self.assertEqual(checker.ailing_threads(), [])
+        self.assertTrue(self.check.wait_for_runs(2))
+
+    def test_a_thread_that_does_not_go_on_when_the_machine_has_been_woken_is_ailing(self):
+        clock, awake = ScriptedClock(100.0), ScriptedClock(20.0)
+        checker = self.checker(Timing(), clock=clock, awake=awake)
+        self.check.release.clear()
+        checker.start()
+        self.assertTrue(self.check.wait_for_begun(1))
+        clock.advance(3600)
+        self.assertEqual(checker.ailing_threads(), [])
+        for each in clock, awake:
+            each.advance(10.1)
+        self.assertEqual(checker.ailing_threads(), ["checker-mongodb"])
 
 
 if __name__ == "__main__":

@@ -149,10 +149,10 @@ class WhoAsksTextTest(unittest.TestCase):
             kind="other", product="wrk/4", period_ms=None, last_status=None, abandoned=None, last_seen=NOW - 200_000
         )
         self.assertEqual(
-            self.lines(probers=[unknown, prober(kind="unnamed", product=None, period_ms=12.5)])[2:],
+            self.lines(probers=[unknown, prober(kind="unnamed", product=None, period_ms=1999.9)])[2:],
             [
-                "  10.0.0.0  unnamed  /health  9      12.5 ms  503   0 s ago         0",
-                "  10.0.0.0  wrk/4    /health  9      -        -     3 min 20 s ago  -",
+                "  10.0.0.0  unnamed  /health  9      2 s    503   0 s ago         0",
+                "  10.0.0.0  wrk/4    /health  9      -      -     3 min 20 s ago  -",
             ],
         )
 

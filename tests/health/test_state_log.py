@@ -36,10 +36,10 @@ class StateLogTest(unittest.TestCase):
         self.assertEqual(
             self.lines((None, 0.3), (DOWN, 90.0), (None, 5.0)),
             [
-                "INFO mongodb connected, after 0.3 s pending",
+                "INFO mongodb connected, asked mongodb://db/app, after 0.3 s pending",
                 "WARNING mongodb disconnected: refused, connection refused, asked mongodb://db/app, "
                 "after 90.0 s connected",
-                "INFO mongodb connected, after 5.0 s refused",
+                "INFO mongodb connected, asked mongodb://db/app, after 5.0 s refused",
             ],
         )
 

@@ -50,15 +50,19 @@ class ChecksTest(unittest.TestCase):
         self.assertEqual(checks(), ("", "", ""))
 
     def test_the_slowest_check_is_at_the_top_and_the_newest_at_the_right(self):
-        self.assertEqual(checks((UP, 1), (UP, 4), (UP, 2)).line, "m285 18h1l4-18l5 12")
+        self.assertEqual(checks((UP, 1), (UP, 4), (UP, 2)).line, "m285 18l5-18l5 12")
 
     def test_a_failed_check_is_a_gap_in_the_line_and_a_bar(self):
+        drawn = checks((UP, 2), (UP, 1), (DOWN, 5000), (UP, 1), (UP, 2))
+        self.assertEqual((drawn.line, drawn.down), ("m275 0l5 12m10 0l5-12", "M282 12h5"))
+
+    def test_one_check_between_two_failures_is_the_space_between_their_bars(self):
         drawn = checks((UP, 1), (DOWN, 5000), (DOWN, 5000), (UP, 2))
-        self.assertEqual((drawn.line, drawn.down), ("m280 12h1m14-12h1", "M282 12h10"))
+        self.assertEqual((drawn.line, drawn.down), ("", "M282 12h10"))
 
     def test_checks_that_all_failed_or_took_no_time_are_drawn_without_dividing_by_zero(self):
         self.assertEqual(checks((DOWN, 0)), ("", "", "M292 12h5"))
-        self.assertEqual(checks((UP, 0)).line, "m295 24h1")
+        self.assertEqual(checks((UP, 0), (UP, 0)).line, "m290 24l5 0")
 
     def test_a_bar_does_not_begin_left_of_the_chart(self):
         self.assertEqual(checks(*60 * [(DOWN, 1)]).down, "M0 12h297")

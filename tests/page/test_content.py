@@ -69,6 +69,15 @@ class VerdictTest(unittest.TestCase):
         )
         self.assertEqual(page.since.age, "20 s")
 
+    def test_a_service_with_nothing_but_optional_dependencies_is_degraded_since_the_first_of_them_failed(self):
+        optional = {"required": False}
+        down, up = (
+            record("cache", (90_000, None), (20_000, Reason.CLOSED), **optional),
+            record("x", (9000, None), **optional),
+        )
+        self.assertEqual((shown(down, up).verdict, shown(down, up).since.age), ("degraded", "20 s"))
+        self.assertEqual((shown(up).verdict, shown(up).since.age), ("healthy", "9 s"))
+
     def test_a_service_is_degraded_since_it_was_last_unhealthy(self):
         cache = record("cache", (90_000, Reason.CLOSED), required=False)
         page = shown(record("mongodb", (90_000, Reason.CLOSED), (9000, None)), cache)

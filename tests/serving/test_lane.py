@@ -55,7 +55,8 @@ class TestLane(unittest.TestCase):
         self.clock = ScriptedClock(1000.0)
         self.probers = Probers(self.answers.routes, self.clock, self.wall)
         self.probers.sees_abandonment = True
-        self.lane = Lane(self.watch, self.answers, self.probers, lambda: self.draining, self.wall)
+        self.loop = ScriptedClock(50.0)  # unlike the other clock it stands still while the machine sleeps
+        self.lane = Lane(self.watch, self.answers, self.probers, lambda: self.draining, self.wall, self.loop)
         self.client = FakeClient()
 
     def answer(self, request, client=None):
@@ -125,28 +126,28 @@ class TestLane(unittest.TestCase):
         )
 
     def test_a_probe_that_must_wait_is_parked_until_all_results_have_arrived(self):
-        self.watch.waits = [("mongodb", Wait(1, 5)), ("ai_service", Wait(1, 6))]
+        self.watch.waits = [("mongodb", Wait(1000, 1005)), ("ai_service", Wait(1000, 1006))]
         self.assertIsNone(self.lane.answer(self.client, HEALTH))
-        self.assertEqual((len(self.lane), self.lane.wakes_at), (1, 6))
+        self.assertEqual((len(self.lane), self.lane.wakes_at), (1, 56))
         self.watch.there = {"mongodb"}
-        self.assertEqual(list(self.lane.over(2)), [])
+        self.assertEqual(list(self.lane.over(52)), [])
         self.watch.there, self.watch.connected = {"mongodb", "ai_service"}, True
-        [(client, (answer, close))] = self.lane.over(2)
+        [(client, (answer, close))] = self.lane.over(52)
         self.assertEqual((client, close), (self.client, False))
         self.assertIn(b'"status":"healthy"', answer)
         self.assertEqual((len(self.lane), self.lane.wakes_at), (0, math.inf))
 
     def test_a_parked_probe_is_answered_with_what_is_known_when_its_time_is_over(self):
-        self.watch.waits = [("mongodb", Wait(1, 5))]
+        self.watch.waits = [("mongodb", Wait(1000, 1005))]
         self.assertIsNone(self.lane.answer(self.client, HEALTH))
-        self.assertEqual(list(self.lane.over(4.9)), [])
-        [(client, (answer, _))] = self.lane.over(5)
+        self.assertEqual(list(self.lane.over(54.9)), [])
+        [(client, (answer, _))] = self.lane.over(55)
         self.assertIs(client, self.client)
         self.assertIn(b'"status":"unhealthy"', answer)
         self.assertEqual(self.answers.counts.snapshot()["/health", 503], 1)
 
     def test_a_liveness_probe_waits_for_nothing(self):
-        self.watch.waits = [("mongodb", Wait(1, 5))]
+        self.watch.waits = [("mongodb", Wait(1000, 1005))]
         self.assertIsNotNone(self.lane.answer(self.client, LIVE))
 
     def test_a_kept_connection_counts_each_of_its_probes_for_one_prober(self):
@@ -193,25 +194,25 @@ class TestLane(unittest.TestCase):
         hurried = [self.lane.hurry(), self.lane.hurry()]
         self.assertEqual([client for client, _ in hurried], clients)
         self.assertTrue(hurried[0][1][0].startswith(b"HTTP/1.1 503 "))
-        self.assertEqual((self.lane.hurry(), len(self.lane), list(self.lane.over(5))), (None, 0, []))
+        self.assertEqual((self.lane.hurry(), len(self.lane), list(self.lane.over(55))), (None, 0, []))
 
     def test_a_parked_probe_whose_client_leaves_is_abandoned_after_its_own_time(self):
-        self.watch.waits = [("mongodb", Wait(1, 5))]
+        self.watch.waits = [("mongodb", Wait(1000, 1005))]
         self.lane.answer(self.client, HEALTH)
         self.clock.advance(1.0)
         self.assertTrue(self.lane.abandoned(self.client))
-        self.assertEqual((len(self.lane), list(self.lane.over(5))), (0, []))
+        self.assertEqual((len(self.lane), list(self.lane.over(55))), (0, []))
         seen = self.seen()[None, "/health"]
         self.assertEqual((seen.abandoned, seen.abandoned_after_ms, seen.last_status), (1, 1000, None))
         self.assertEqual(self.probers.abandoned.snapshot()["/health"], 1)
         self.assertEqual(self.answers.counts.snapshot()["/health", 503], 0)
 
     def test_a_client_that_ends_its_side_at_once_still_gets_its_answer(self):
-        self.watch.waits = [("mongodb", Wait(1, 5))]
+        self.watch.waits = [("mongodb", Wait(1000, 1005))]
         self.lane.answer(self.client, HEALTH)
         self.clock.advance(0.05)
         self.assertFalse(self.lane.abandoned(self.client))
-        [(client, _)] = self.lane.over(5)
+        [(client, _)] = self.lane.over(55)
         self.assertIs(client, self.client)
         self.assertEqual(self.seen()[None, "/health"].abandoned, 0)
 
