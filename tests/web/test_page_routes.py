@@ -8,6 +8,7 @@ from pathlib import Path
 import app.page
 from app.factory import create_app
 from app.net.reason import Reason
+from app.page.content import FULL
 from app.settings import Settings
 from tests.page.stage import Stage, many, record
 
@@ -95,22 +96,22 @@ class FilesTest(unittest.TestCase):
                 self.assertEqual((response.status_code, response.content_type), (404, "application/problem+json"))
 
     def turning(self, number, down):
-        """The record of a dependency that has a new state at each of its checks, and is down or up now."""
-        periods = [((80 - n) * 5000, (None, Reason.HTTP_STATUS)[(n + 1 + down) % 2]) for n in range(80)]
+        """The record of a dependency whose chart is as long as any: each third check fails, and the last one if `down`."""
+        periods = [((80 - n) * 5000, Reason.HTTP_STATUS if (n + down) % 3 == 2 else None) for n in range(80)]
         return record(f"service_{number}", NOW, *periods, affects=30 * "x")
 
     def test_page_and_files_together_are_under_60_kb_with_32_dependencies(self):
         files = sum((STATIC / name).stat().st_size for name in FILES)
         flapping = Stage(*(record(f"service_{n}", NOW, *FLAPPING, affects=30 * "x") for n in range(32)), now=NOW)
-        # A quarter is down while the others are up: what is up shows more.
-        turning = Stage(*(self.turning(n, down=n < 8) for n in range(32)), now=NOW)
+        turning = Stage(*(self.turning(n, down=n < FULL) for n in range(32)), now=NOW)
+        turning.advice = 5 * [{"code": 18 * "x", "evidence": 110 * "x", "do": 70 * "x"}]
         turning.probers = flapping.probers = many(NOW).probers
         for name, stage in (
             ("well", many(NOW, 0)),
             ("mixed", many(NOW)),
             ("down", many(NOW, 32)),
             ("flapping", flapping),
-            ("turning at each check", turning),
+            ("two checks of three are successful", turning),
         ):
             with self.subTest(name):
                 stage.upstreams = [(f"upstream-{n}", "reconnecting", "refused", 4, NOW) for n in range(8)]
