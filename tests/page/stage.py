@@ -51,7 +51,7 @@ def prober(number=0, **facts):
         "product": "kube-probe/1.31",
         "kind": "kubelet",
         "route": "/health/live",
-        "first_seen": 0,
+        "first_seen": 1795435200000,
         "last_seen": 0,
         "count": 1000 - number,
         "period_ms": 10_000,

@@ -16,7 +16,7 @@ class ProbersTest(unittest.TestCase):
     def test_a_row_says_what_asks_from_where_for_what_how_often_and_when_last(self):
         one = row(last_seen=NOW - 3000, first_seen=NOW - 120_000, count=7)
         self.assertEqual(one[:5], ("kubelet", "kube-probe/1.31", "10.42.0.1", "/health/live", "every 10 s"))
-        self.assertEqual((one.requests, one.first.clock), (7, "11:58:00"))
+        self.assertEqual((one.requests, one.first.age), (7, "2 min"))
         self.assertEqual((one.seen.ago, one.status, one.gave_up), ("3 s ago", "200", ""))
 
     def test_what_is_not_known_is_left_empty(self):
