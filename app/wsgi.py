@@ -1,6 +1,7 @@
 """The WSGI application, started: importing this module starts the service."""
 
 import logging
+import sys
 import textwrap
 
 from app import __version__
@@ -22,4 +23,9 @@ for part in wrapper.wrap(shown):
     log.info("settings: %s", part)
 warn(settings)
 app = create_app(settings)
-runtime_of(app).start()
+try:
+    runtime_of(app).start()
+except RuntimeError as error:
+    # gunicorn's master tries again after this status; after its own for a failed start it would end itself.
+    log.critical("cannot start: %s", error)
+    sys.exit(1)

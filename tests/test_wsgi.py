@@ -6,6 +6,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import textwrap
 import unittest
 
 from app import __version__
@@ -126,6 +127,21 @@ class StartTest(unittest.TestCase):
         self.assertIn("status: 200", lines)
         self.assertNotIn("hunter2", done.stdout + done.stderr)
         self.assertNotIn("Traceback", done.stderr)
+
+    def test_a_machine_without_threads_ends_the_process_with_a_status_after_which_gunicorn_tries_again(self):
+        no_threads = """
+            import threading
+            start = threading.Thread.start
+            def refuse(thread):
+                if thread.name.startswith("checker-"):
+                    raise RuntimeError("can't start new thread")
+                start(thread)
+            threading.Thread.start = refuse
+            import app.wsgi
+        """
+        done = run(textwrap.dedent(no_threads), **self.SETTINGS)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout + done.stderr, r"CRITICAL: .* cannot start: can't start new thread\n")
 
     def test_the_format_and_the_level_of_the_log_are_those_set(self):
         done = run(RUNNING, LOG_FORMAT="json", LOG_LEVEL="warn", **self.SETTINGS)

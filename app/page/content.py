@@ -15,7 +15,7 @@ from app.page.dependencies import Shown, counted, shown
 from app.page.probers import Probers, probers
 from app.page.times import Moment
 
-CHANGES_EACH, CHANGES_TOGETHER = 8, 16
+CHANGES_EACH, CHANGES_TOGETHER = 8, 12
 FULL = 4
 """At most this many cards are shown in full. In a larger outage the others are brief, so that the page stays small."""
 SENTENCES = 2

@@ -77,7 +77,8 @@ class DependencySettings(BaseModel):
     body_matches: http.Expression = Field(
         None,
         alias="BODY_MATCHES",
-        description="HTTP only: a regular expression of Python that must be found in the first 64 KiB of the body",
+        description="HTTP only: a regular expression of Python that must be found in the first 64 KiB of the body; a search"
+        ' has no time limit and stops all else meanwhile, so write `[^"]*` and not `.*`',
     )
     headers: http.Headers = Field(
         {}, alias="HEADERS", description='HTTP only: headers to send, a JSON object: `{"Authorization":"Bearer …"}`'

@@ -116,8 +116,8 @@ class OrderTest(unittest.TestCase):
     def test_the_worst_list_their_changes_until_the_page_lists_enough(self):
         flapping = [(1000 * k, Reason.DNS if k % 2 else None) for k in range(40, 0, -1)]
         page = shown(record("up", *flapping, (1, None)), *(record(f"d{n}", *flapping) for n in range(9)))
-        self.assertEqual([len(each.changes) for each in page.down], [8, 8, 0, 0, 0, 0, 0, 0, 0])
-        self.assertEqual(CHANGES_TOGETHER, 16)
+        self.assertEqual([len(each.changes) for each in page.down], [8, 4, 0, 0, 0, 0, 0, 0, 0])
+        self.assertEqual(CHANGES_TOGETHER, 12)
         self.assertEqual([len(each.changes) for each in page.up], [0])
 
     def test_every_chart_covers_the_same_time_which_is_named(self):

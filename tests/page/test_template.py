@@ -98,8 +98,7 @@ class OtherPartsTest(unittest.TestCase):
         html = rendered(unhealthy(NOW))
         who = text(html[html.index('id="probers"') :])
         self.assertRegex(
-            who,
-            r"kubelet kube-probe/1.31 10.42.0.6 /health/live 995 in .* every 10 s 5 s ago 200 3 times, after 1 s",
+            who, r"kubelet kube-probe/1.31 10.42.0.6 /health/live 995 in .* every 10 s 5 s ago 200 3 times, after 1 s"
         )
         self.assertIn("and 54 more in the details", who)
         self.assertEqual(html.count("<tr>"), 11)
