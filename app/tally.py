@@ -8,15 +8,16 @@ Key = TypeVar("Key")
 
 
 class Tally(Generic[Key]):
-    """Counts that only grow; the keys given at the start are counted from zero."""
+    """Counts that only grow, of a closed list of keys."""
 
-    def __init__(self, keys: Iterable[Key] = ()) -> None:
+    def __init__(self, keys: Iterable[Key]) -> None:
         self._lock = threading.Lock()  # guards _counts
         self._counts = dict.fromkeys(keys, 0)
 
     def count(self, key: Key) -> None:
+        """Count one more; raises KeyError for a key that was not given."""
         with self._lock:
-            self._counts[key] = self._counts.get(key, 0) + 1
+            self._counts[key] += 1
 
     def snapshot(self) -> dict[Key, int]:
         """The counts of this moment; a copy."""

@@ -56,7 +56,7 @@ class MetricsTest(unittest.TestCase):
         self.registry = Registry(inbound_cap=1)
         self.monitor = Monitor(self.registry, wall_clock=lambda: 1_795_464_030.25)
         self.reconnects = Tally(["success", "failure", "gave_up"])
-        self.probes = Tally([("/health", 503)])
+        self.probes = Tally([("/health", 200), ("/health", 503)])
         for _ in range(7):
             self.probes.count(("/health", 200))
         self.abandoned = Tally(["/health", "/metrics"])

@@ -7,11 +7,16 @@ from app.tally import Tally
 
 
 class TallyTest(unittest.TestCase):
-    def test_keys_given_at_the_start_count_from_zero(self):
+    def test_each_key_is_counted_from_zero(self):
         tally = Tally(["success", "failure"])
         tally.count("failure")
-        tally.count("other")
-        self.assertEqual(tally.snapshot(), {"success": 0, "failure": 1, "other": 1})
+        self.assertEqual(tally.snapshot(), {"success": 0, "failure": 1})
+
+    def test_a_key_that_was_not_given_is_an_error(self):
+        tally = Tally(["success"])
+        with self.assertRaises(KeyError):
+            tally.count("succes")
+        self.assertEqual(tally.snapshot(), {"success": 0})
 
     def test_a_snapshot_is_a_copy(self):
         tally = Tally(["a"])
@@ -19,7 +24,7 @@ class TallyTest(unittest.TestCase):
         self.assertEqual(tally.snapshot(), {"a": 0})
 
     def test_counts_from_many_threads_are_not_lost(self):
-        tally = Tally()
+        tally = Tally(["a"])
         threads = [threading.Thread(target=lambda: [tally.count("a") for _ in range(1000)]) for _ in range(8)]
         for thread in threads:
             thread.start()

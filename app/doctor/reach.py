@@ -98,7 +98,5 @@ def connect_each(found: Mapping[Server, Sequence[Address]], deadline: Deadline) 
 
 def words_for(error: BaseException) -> str:
     """A few safe words for an error of a socket or of a look-up."""
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
     cause = cause_of(error)
     return cause.detail if cause is not None else type(error).__name__

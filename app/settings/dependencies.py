@@ -100,11 +100,6 @@ class DependencySettings(BaseModel):
             raise t.Wrong(urls.oddity(value), urls.RULES[built_in.schemes[0]].words)
         return value
 
-    @property
-    def scheme(self) -> str:
-        """The scheme of the URL, in lower case."""
-        return urls.scheme_of(self.url.get_secret_value())
-
     def secrets(self) -> set[str]:
         """What no log line may contain."""
         values = {value.get_secret_value() for value in self.headers.values()}

@@ -15,7 +15,7 @@ from app.connections.ending import Ended
 from app.connections.monitor import Monitor
 from app.connections.registry import Registry
 from app.connections.target import Target
-from app.connections.upstream import Upstream
+from app.connections.upstream import OUTCOMES, Upstream
 from app.net.reason import Reason
 from app.net.resolver import Resolver
 from app.tally import Tally
@@ -69,7 +69,7 @@ class TurnCase(unittest.TestCase):
     def setUp(self):
         self.clock = ScriptedClock(100.0)
         self.wall_clock = ScriptedClock(5000.0)
-        self.outcomes = Tally()
+        self.outcomes = Tally(OUTCOMES)
         self.states, self.waits = [], []
         self.log = LogLines(self, "app.connections")
 
@@ -112,7 +112,7 @@ class ScheduleTest(TurnCase):
         self.assertEqual([line for line in self.log.lines if line.startswith("ERROR")], [error])
         self.assertEqual(self.turns(connection, 5), [2, 4, 6, 8, 100])
         self.assertEqual(self.states, [State.RECONNECTING, State.FAILED] * 2)
-        self.assertEqual(self.outcomes.snapshot(), {"failure": 10, "gave_up": 2})
+        self.assertEqual(self.outcomes.snapshot(), {"success": 0, "failure": 10, "gave_up": 2})
 
     def test_waits_are_longer_by_at_most_a_fifth(self):
         connection = self.upstream(jitter=1.0, cooldown=100.0)
@@ -121,7 +121,7 @@ class ScheduleTest(TurnCase):
     def test_a_server_that_accepts_and_drops_is_dialled_on_the_same_schedule(self):
         connection = self.upstream(*[self.socket(held=9.9) for _ in range(5)], cooldown=100.0)
         self.assertEqual(self.turns(connection, 5), [1, 2, 3, 4, 100])
-        self.assertEqual(self.outcomes.snapshot(), {"success": 5, "gave_up": 1})
+        self.assertEqual(self.outcomes.snapshot(), {"success": 5, "failure": 0, "gave_up": 1})
 
     def test_a_connection_that_held_ten_times_the_base_starts_again_from_zero(self):
         attempts = []
@@ -176,7 +176,7 @@ class TransitionTest(TurnCase):
             connection._dialler.dial = lambda _, outcome=outcome: (connection.close(1001), self.give(outcome))[1]
             connection.run()
             self.assertEqual((connection.state, self.states), (State.CLOSED, [State.CLOSED]))
-            self.assertEqual(self.outcomes.snapshot(), {})
+            self.assertEqual(set(self.outcomes.snapshot().values()), {0})
         self.assertEqual(outcome.closes, [1001])
 
     @staticmethod
@@ -227,7 +227,7 @@ class ThreadCase(unittest.TestCase):
         self.changed = threading.Condition()
         self.states = []
         self.registry.listen(self.note)
-        self.outcomes = Tally()
+        self.outcomes = Tally(OUTCOMES)
         self.addCleanup(lambda: [thread.join(DEADLINE) for thread in self.threads()])
         self.addCleanup(self.registry.close_all)
 

@@ -182,11 +182,16 @@ class WhoAsksTextTest(unittest.TestCase):
 class SpanTest(unittest.TestCase):
     def test_a_length_of_time_has_its_two_largest_units(self):
         for milliseconds, shown in [
-            (-5, "0 s"),
+            (-5000, "0 s"),  # a clock may be set back
             (999, "0 s"),
+            (1000, "1 s"),
             (59_999, "59 s"),
+            (60_000, "1 min"),
             (185_000, "3 min 5 s"),
+            (3_599_000, "59 min 59 s"),
+            (3_659_000, "1 h"),
             (7_200_000, "2 h"),
+            (86_399_000, "23 h 59 min"),
             (356_400_000, "4 d 3 h"),
         ]:
             self.assertEqual(span(milliseconds), shown)

@@ -1,36 +1,11 @@
-"""Lengths of time and moments, as the page writes them."""
+"""Moments, as the page writes them."""
 
 import unittest
 
-from app.page.times import Moment, span
+from app.page.times import Moment
 
 NOON = 1795435200000  # 2026-11-23 12:00:00 UTC
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
-
-
-class SpanTest(unittest.TestCase):
-    def test_a_span_has_at_most_two_units(self):
-        for milliseconds, text in [
-            (0, "0 s"),
-            (999, "0 s"),
-            (SECOND, "1 s"),
-            (MINUTE - 1, "59 s"),
-            (MINUTE, "1 min"),
-            (3 * MINUTE + 5 * SECOND, "3 min 5 s"),
-            (HOUR - 1, "59 min 59 s"),
-            (HOUR, "1 h"),
-            (HOUR + 59 * SECOND, "1 h"),
-            (HOUR + MINUTE, "1 h 1 min"),
-            (DAY - 1, "23 h 59 min"),
-            (DAY, "1 d"),
-            (400 * DAY + 3 * HOUR, "400 d 3 h"),
-        ]:
-            with self.subTest(milliseconds):
-                self.assertEqual(span(milliseconds), text)
-
-    def test_a_moment_ahead_of_the_clock_counts_as_now(self):
-        """A clock may be set back."""
-        self.assertEqual(span(-5 * SECOND), "0 s")
 
 
 class MomentTest(unittest.TestCase):

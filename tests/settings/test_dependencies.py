@@ -85,8 +85,8 @@ def names(environ):
 class BuiltInTest(unittest.TestCase):
     def test_mongodb_and_the_ai_service_are_watched_without_any_variable(self):
         ai_service, mongodb = Settings.load({}).dependencies
-        self.assertEqual((ai_service.name, ai_service.title, ai_service.scheme), ("ai_service", "AI service", "http"))
-        self.assertEqual((mongodb.name, mongodb.title, mongodb.scheme), ("mongodb", "MongoDB", "mongodb"))
+        self.assertEqual((ai_service.name, ai_service.title), ("ai_service", "AI service"))
+        self.assertEqual((mongodb.name, mongodb.title), ("mongodb", "MongoDB"))
         self.assertEqual(ai_service.url.get_secret_value(), "http://localhost:8000/health")
         self.assertEqual(mongodb.url.get_secret_value(), "mongodb://localhost:27017")
 
@@ -224,7 +224,7 @@ class OptionsTest(unittest.TestCase):
             AFFECTS="all",
             RUNBOOK_URL="http://w",
         )
-        self.assertEqual((cache.scheme, cache.required), ("https", False))
+        self.assertEqual((cache.url.get_secret_value()[:8], cache.required), ("HTTPS://", False))
         self.assertEqual(cache.statuses, {200, 201, 202, 429})
         self.assertEqual(cache.body_matches, re.compile("a+"))
         self.assertEqual({name: value.get_secret_value() for name, value in cache.headers.items()}, {"X-Key": "k"})
