@@ -34,6 +34,8 @@ STATES = {
 }
 # What cannot be connected is reported as text alone: libpq has no code for it. The first that is found counts.
 TEXTS = (
+    (b"too many", TOO_MANY),  # for the server, a role or a database, which it names
+    (b"connection slots are reserved", TOO_MANY),
     (b"password authentication failed", Cause(Reason.AUTH, "user or password refused")),
     (b"no password supplied", PASSWORD_REQUIRED),
     (b"no pg_hba.conf entry", Cause(Reason.AUTH, "no pg_hba.conf entry for this client")),
@@ -44,8 +46,6 @@ TEXTS = (
     (b"recovery mode", Cause(Reason.ERROR, "recovering from a crash")),
     (b"shutting down", STOPPING),
     (b"not accepting connections", Cause(Reason.ERROR, "a standby that accepts no connections")),
-    (b"too many", TOO_MANY),
-    (b"connection slots are reserved", TOO_MANY),
     (b'database "', Cause(Reason.ERROR, "the database does not exist, or is not open to this user")),
     (b"invalid response", NOT_POSTGRESQL),
     (b"expected authentication request", NOT_POSTGRESQL),

@@ -16,7 +16,7 @@ from app.net.resolver import Resolver
 from tests.fakes import DEADLINE
 from tests.peers.certificates import server_context
 from tests.peers.ports import reserve_port
-from tests.peers.postgresql import postgresql
+from tests.peers.postgresql import PASSWORD, postgresql
 from tests.peers.service import eventually
 from tests.peers.tcp_server import ScriptedServer
 
@@ -70,6 +70,14 @@ class RealPostgresqlTest(PostgresqlTest):
             for check in kept:
                 self.assert_cause(check, None)
             self.assert_cause(self.check(self.server.url()), Reason.ERROR, "too many connections")
+
+    def test_too_many_connections_of_one_role_are_reported_like_those_of_the_server(self):
+        with self.server.running():
+            with psycopg.connect(self.server.url(), autocommit=True) as admin:
+                admin.execute(f"CREATE ROLE app LOGIN PASSWORD '{PASSWORD}' CONNECTION LIMIT 1")
+            kept = self.check(self.server.url(user="app"))
+            self.assert_cause(kept, None)
+            self.assert_cause(self.check(self.server.url(user="app")), Reason.ERROR, "too many connections")
 
     def test_a_server_that_is_stopped_is_a_timeout_and_one_that_has_ended_refuses(self):
         with self.server.running() as process:
