@@ -3,7 +3,7 @@
 import os
 import select
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from psycopg import OperationalError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -11,6 +11,7 @@ from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, PGconn, PollingS
 
 from app.checks.check import Check, CheckConfig, CheckFailed
 from app.checks.kept import KeptCheck
+from app.checks.mongodb_reason import MOST_TELLING
 from app.net.deadline import Deadline
 from app.net.reason import NO_PERMISSION, NO_SOCKET, Cause, Reason
 from app.net.resolver import Resolver
@@ -23,6 +24,7 @@ TOO_MANY = Cause(Reason.ERROR, "too many connections")
 REFUSED = Cause(Reason.ERROR, "the server refused the connection")
 PASSWORD_REQUIRED = Cause(Reason.AUTH, "a password is required")
 NOT_POSTGRESQL = Cause(Reason.PROTOCOL, "not an answer of PostgreSQL")
+NO_LOCAL_ADDRESS = Cause(Reason.UNREACHABLE, "no local address to connect from")
 # The errors of a statement (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 STATES = {
     b"57P01": CLOSED,
@@ -61,12 +63,21 @@ TEXTS = (
     (b"Permission denied", NO_PERMISSION),
     (b"No route to host", Cause(Reason.UNREACHABLE, "no route to the host")),
     (b"unreachable", Cause(Reason.UNREACHABLE, "no route to the host")),
+    (b"assign requested address", NO_LOCAL_ADDRESS),
+    (b"Address family not supported", NO_LOCAL_ADDRESS),
     (b"timed out", Cause(Reason.TIMEOUT, "no answer in time")),
     (b"closed the connection", CLOSED),
     (b"reset by peer", CLOSED),
     (b"session is ", Cause(Reason.NO_PRIMARY, "no server with the role that the URL asks for")),
     (b"hot standby", Cause(Reason.NO_PRIMARY, "no server with the role that the URL asks for")),
 )
+# Here an error is what the server reports of itself, so it says more than what kept us from reaching another server.
+ORDER = (Reason.NO_PRIMARY, Reason.ERROR, *MOST_TELLING)
+
+
+def cause_in(text: bytes) -> Cause:
+    """The cause for a message of libpq about a connection that was lost or not made."""
+    return next((cause for words, cause in TEXTS if words in text), REFUSED)
 
 
 def is_socket(host: str) -> bool:
@@ -123,9 +134,7 @@ class _Connection:
             raise TimeoutError("no answer in time")
 
     def _failure(self) -> CheckFailed:
-        text = self._pgconn.error_message
-        cause = next((cause for words, cause in TEXTS if words in text), None)
-        return CheckFailed(*(cause or REFUSED))
+        return CheckFailed(*cause_in(self._pgconn.error_message))
 
     def close(self) -> None:
         self._pgconn.finish()
@@ -155,19 +164,18 @@ class PostgresqlCheck(KeptCheck[_Connection]):
 
     def connect(self, deadline: Deadline) -> _Connection:
         """See KeptCheck: every address of every host of the URL in turn."""
-        failure: Exception | None = None
+        failures = []
         for position, (host, port) in enumerate(self.servers):
             share = deadline.share(len(self.servers) - position)
             try:
                 return self._connect_to(host, port, share)
             except (OSError, CheckFailed) as error:
-                failure = error
-        assert failure is not None
-        raise failure
+                failures.append(error)
+        raise self._most_telling(failures)
 
     def _connect_to(self, host: str, port: int, deadline: Deadline) -> _Connection:
         addresses = [""] if is_socket(host) else self._addresses(host, port, deadline)
-        failure: Exception | None = None
+        failures = []
         for position, address in enumerate(addresses):
             where = {"host": host, "port": str(port)} | ({"hostaddr": address} if address else {})
             connection = _Connection(PGconn.connect_start(make_conninfo("", **self.parameters | where).encode()))
@@ -175,14 +183,17 @@ class PostgresqlCheck(KeptCheck[_Connection]):
                 connection.connect(deadline.share(len(addresses) - position), self)
             except (OSError, CheckFailed) as error:
                 connection.close()
-                failure = error
+                failures.append(error)
             except BaseException:
                 connection.close()
                 raise
             else:
                 return connection
-        assert failure is not None
-        raise failure
+        raise self._most_telling(failures)
+
+    def _most_telling(self, failures: Sequence[Exception]) -> Exception:
+        # A name has an IPv6 address on many machines without IPv6: the last failure may say nothing of the server.
+        return min(failures, key=lambda failure: ORDER.index(self.cause(failure).reason))
 
     def _addresses(self, host: str, port: int, deadline: Deadline) -> list[str]:
         # libpq would look the name up by itself, and nothing could interrupt that.

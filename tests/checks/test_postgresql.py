@@ -1,8 +1,12 @@
 """Every way in which PostgreSQL can fail, from a real one, and from a peer where that one would not."""
 
+import errno
+import os
 import pathlib
 import shutil
 import signal
+import socket
+import struct
 import tempfile
 import unittest
 
@@ -10,10 +14,11 @@ import certifi
 import psycopg
 
 from app.checks.check import perform
-from app.checks.postgresql import PostgresqlCheck
-from app.net.reason import Reason
+from app.checks.postgresql import PostgresqlCheck, cause_in
+from app.net.reason import Reason, cause_of
 from app.net.resolver import Resolver
 from tests.fakes import DEADLINE
+from tests.peers.addresses import NO_ROUTE
 from tests.peers.certificates import server_context
 from tests.peers.ports import reserve_port
 from tests.peers.postgresql import PASSWORD, postgresql
@@ -21,9 +26,14 @@ from tests.peers.service import eventually
 from tests.peers.tcp_server import ScriptedServer
 
 
+def message(kind, body):
+    """A message of PostgreSQL's protocol."""
+    return kind + struct.pack("!I", 4 + len(body)) + body
+
+
 class PostgresqlTest(unittest.TestCase):
-    def check(self, url, ca_bundle="/nonexistent"):
-        check = PostgresqlCheck("database", url, ca_bundle, Resolver())
+    def check(self, url, ca_bundle="/nonexistent", resolver=None):
+        check = PostgresqlCheck("database", url, ca_bundle, resolver or Resolver())
         self.addCleanup(check.close)
         return check
 
@@ -158,6 +168,29 @@ class ScriptedPostgresqlTest(PostgresqlTest):
         with ScriptedServer(lambda server, sock: sock.recv(100)) as server, reserve_port() as closed:
             url = f"postgresql://u:p@127.0.0.1:{closed.getsockname()[1]},127.0.0.1:{server.port}/db"
             self.assert_cause(self.check(url), Reason.CLOSED, "connection closed without an answer")
+
+    def test_of_several_servers_or_addresses_the_failure_that_says_most_is_reported(self):
+        def start_up(server, sock):
+            sock.recv(100)
+            sock.sendall(message(b"E", b"MFATAL: the database system is starting up\0\0"))
+
+        def addresses(host, port, **options):
+            if "flags" in options:
+                raise socket.gaierror(socket.EAI_NONAME, "not an address")
+            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (each, port)) for each in ("127.0.0.1", NO_ROUTE)]
+
+        with ScriptedServer(start_up) as server, reserve_port() as closed:
+            url = f"postgresql://u:p@127.0.0.1:{server.port},127.0.0.1:{closed.getsockname()[1]}/db?sslmode=disable"
+            self.assert_cause(self.check(url), Reason.ERROR, "starting up")
+            url = f"postgresql://u:p@database.internal:{server.port}/db?sslmode=disable"
+            self.assert_cause(self.check(url, resolver=Resolver(addresses)), Reason.ERROR, "starting up")
+
+
+class MessageTest(unittest.TestCase):
+    def test_an_address_that_this_machine_cannot_connect_from_is_unreachable(self):
+        for number in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            message = f'connection to server at "::1", port 5432 failed: {os.strerror(number)}\n'
+            self.assertEqual(cause_in(message.encode()), cause_of(OSError(number, "")))
 
 
 if __name__ == "__main__":
