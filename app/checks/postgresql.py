@@ -57,7 +57,6 @@ TEXTS = (
     (b"certificate verify failed", Cause(Reason.TLS, "certificate refused")),
     (b"does not match host name", Cause(Reason.TLS, "certificate is for another name")),
     (b"root certificate file", Cause(Reason.TLS, "the file of authorities cannot be read")),
-    (b"SSL", Cause(Reason.TLS, "TLS handshake failed")),
     (b"Connection refused", Cause(Reason.REFUSED, "connection refused")),
     (b"No such file or directory", NO_SOCKET),
     (b"Permission denied", NO_PERMISSION),
@@ -68,6 +67,10 @@ TEXTS = (
     (b"timed out", Cause(Reason.TIMEOUT, "no answer in time")),
     (b"closed the connection", CLOSED),
     (b"reset by peer", CLOSED),
+    (b"EOF detected", CLOSED),  # these three when TLS is spoken
+    (b"unexpected eof", CLOSED),
+    (b"closed unexpectedly", CLOSED),
+    (b"SSL", Cause(Reason.TLS, "TLS handshake failed")),
     (b"session is ", Cause(Reason.NO_PRIMARY, "no server with the role that the URL asks for")),
     (b"hot standby", Cause(Reason.NO_PRIMARY, "no server with the role that the URL asks for")),
 )

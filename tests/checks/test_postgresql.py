@@ -1,8 +1,10 @@
 """Every way in which PostgreSQL can fail, from a real one, and from a peer where that one would not."""
 
+import contextlib
 import errno
 import os
 import pathlib
+import select
 import shutil
 import signal
 import socket
@@ -110,20 +112,44 @@ class RealPostgresqlTest(PostgresqlTest):
             check = self.check(self.server.url())
             self.assertTrue(eventually(lambda: perform(check, DEADLINE).cause == (Reason.ERROR, detail)))
 
-    def test_tls_verifies_the_certificate_as_the_url_asks_and_reads_a_replaced_bundle_again(self):
+    @contextlib.contextmanager
+    def running_with_tls(self):
+        """A context in which the server offers TLS: a folder, and the path of the PEM file that makes a client trust it."""
         with tempfile.TemporaryDirectory(dir=self.server.data.parent) as folder:
             _, pem = server_context(folder)
             for path in (pathlib.Path(folder), *pathlib.Path(folder).iterdir()):
                 shutil.chown(path, "postgres")
                 path.chmod(0o711 if path.is_dir() else 0o600)
-            bundle = shutil.copy(certifi.where(), folder)
             with self.server.running("ssl=on", f"ssl_cert_file={pem}", f"ssl_key_file={folder}/key.pem"):
-                self.assert_cause(self.check(self.server.url(sslmode="verify-full"), pem), None)
-                self.assert_cause(self.check(self.server.url(sslmode="require")), None)
-                check = self.check(self.server.url(sslmode="verify-full"), bundle)
-                self.assert_cause(check, Reason.TLS, "certificate refused")
-                shutil.copy(pem, bundle)
-                self.assert_cause(check, None)
+                yield folder, pem
+
+    def test_tls_verifies_the_certificate_as_the_url_asks_and_reads_a_replaced_bundle_again(self):
+        with self.running_with_tls() as (folder, pem):
+            bundle = shutil.copy(certifi.where(), folder)
+            self.assert_cause(self.check(self.server.url(sslmode="verify-full"), pem), None)
+            self.assert_cause(self.check(self.server.url(sslmode="require")), None)
+            check = self.check(self.server.url(sslmode="verify-full"), bundle)
+            self.assert_cause(check, Reason.TLS, "certificate refused")
+            shutil.copy(pem, bundle)
+            self.assert_cause(check, None)
+
+    def test_a_kept_connection_over_tls_that_a_proxy_ends_is_replaced_in_the_same_check(self):
+        def forward(proxy, sock):
+            with socket.create_connection(("127.0.0.1", self.server.port)) as upstream:
+                while True:
+                    for each in select.select([sock, upstream], [], [])[0]:
+                        if not (data := each.recv(65536)):
+                            return
+                        (upstream if each is sock else sock).sendall(data)
+
+        with self.running_with_tls(), ScriptedServer(forward) as proxy:
+            url = self.server.url(sslmode="require").replace(str(self.server.port), str(proxy.port))
+            check = self.check(url)
+            self.assert_cause(check, None)
+            proxy.drop_connections()
+            self.assertTrue(proxy.wait_for_open(0))
+            self.assert_cause(check, None)
+            self.assertEqual(proxy.connections, 2)
 
 
 class ScriptedPostgresqlTest(PostgresqlTest):
@@ -189,8 +215,18 @@ class ScriptedPostgresqlTest(PostgresqlTest):
 class MessageTest(unittest.TestCase):
     def test_an_address_that_this_machine_cannot_connect_from_is_unreachable(self):
         for number in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-            message = f'connection to server at "::1", port 5432 failed: {os.strerror(number)}\n'
-            self.assertEqual(cause_in(message.encode()), cause_of(OSError(number, "")))
+            text = f'connection to server at "::1", port 5432 failed: {os.strerror(number)}\n'
+            self.assertEqual(cause_in(text.encode()), cause_of(OSError(number, "")))
+
+    def test_a_connection_that_ends_without_the_farewell_of_tls_is_closed_and_not_a_failure_of_tls(self):
+        for text in (
+            b"SSL connection has been closed unexpectedly",
+            b"SSL error: unexpected eof while reading",
+            b"SSL SYSCALL error: EOF detected",
+            b"SSL SYSCALL error: Connection reset by peer",
+        ):
+            with self.subTest(text):
+                self.assertEqual(cause_in(text), (Reason.CLOSED, "connection closed without an answer"))
 
 
 if __name__ == "__main__":
