@@ -1,8 +1,11 @@
 """PostgreSQL is connected when it answers SELECT 1, on one kept connection."""
 
+import fcntl
 import os
 import select
 import socket
+import sys
+import termios
 from collections.abc import Iterator, Sequence
 
 from psycopg import OperationalError
@@ -17,6 +20,8 @@ from app.net.reason import NO_PERMISSION, NO_SOCKET, Cause, Reason
 from app.net.resolver import Resolver
 
 DEFAULT_PORT = 5432
+MOST_BYTES = 64 * 1024
+"""What a server may send on one connection in one check; PostgreSQL sends 700 bytes, with TLS its certificates too."""
 CLOSED = Cause(Reason.CLOSED, "connection closed without an answer")
 STARTING = Cause(Reason.ERROR, "starting up")
 STOPPING = Cause(Reason.ERROR, "shutting down")
@@ -93,6 +98,7 @@ class _Connection:
 
     def __init__(self, pgconn: abc.PGconn) -> None:
         self._pgconn = pgconn
+        self._received = 0
 
     def connect(self, deadline: Deadline, hold: "KeptCheck[_Connection]") -> None:
         while (status := self._pgconn.connect_poll()) != PollingStatus.OK:
@@ -116,6 +122,7 @@ class _Connection:
             raise self._failure() from error
         if rows == 0:
             raise CheckFailed(Reason.PROTOCOL, "no row came back")
+        self._received = 0
 
     def _rows(self, deadline: Deadline) -> Iterator[int]:
         while True:
@@ -135,6 +142,11 @@ class _Connection:
         poll.register(self._pgconn.socket, events)
         if not poll.poll(deadline.remaining() * 1000):
             raise TimeoutError("no answer in time")
+        # Counted before libpq reads, because it keeps all that it reads; what it leaves unread is counted once more.
+        waiting = fcntl.ioctl(self._pgconn.socket, termios.FIONREAD, bytes(4))
+        self._received += int.from_bytes(waiting, sys.byteorder)
+        if self._received > MOST_BYTES:
+            raise CheckFailed(Reason.PROTOCOL, "more data than an answer of PostgreSQL has")
 
     def _failure(self) -> CheckFailed:
         return CheckFailed(*cause_in(self._pgconn.error_message))

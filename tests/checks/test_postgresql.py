@@ -16,7 +16,7 @@ import certifi
 import psycopg
 
 from app.checks.check import perform
-from app.checks.postgresql import PostgresqlCheck, cause_in
+from app.checks.postgresql import MOST_BYTES, PostgresqlCheck, cause_in
 from app.net.reason import Reason, cause_of
 from app.net.resolver import Resolver
 from tests.fakes import DEADLINE
@@ -31,6 +31,17 @@ from tests.peers.tcp_server import ScriptedServer
 def message(kind, body):
     """A message of PostgreSQL's protocol."""
     return kind + struct.pack("!I", 4 + len(body)) + body
+
+
+def row(value):
+    """The message with a row of one column."""
+    return message(b"D", struct.pack("!HI", 1, len(value)) + value)
+
+
+ACCEPTED = message(b"R", bytes(4))
+READY = message(b"Z", b"I")
+COLUMN = message(b"T", struct.pack("!H", 1) + b"x\0" + struct.pack("!IHIhIH", 0, 0, 25, -1, 0, 0))
+DONE = message(b"C", b"SELECT 1\0") + READY
 
 
 class PostgresqlTest(unittest.TestCase):
@@ -189,6 +200,39 @@ class ScriptedPostgresqlTest(PostgresqlTest):
 
         with ScriptedServer(answer) as server:
             self.assert_cause(self.check(self.url(server)), Reason.PROTOCOL, "not an answer of PostgreSQL")
+
+    def test_a_peer_that_sends_more_than_postgresql_would_has_failed_before_it_is_read(self):
+        setting = message(b"S", b"name\0" + b"v" * 1000 + b"\0")
+        floods = {
+            "settings": (ACCEPTED + 4096 * setting, b""),
+            "rows": (ACCEPTED + READY, COLUMN + 4096 * row(bytes(1000))),
+            "one row": (ACCEPTED + READY, COLUMN + row(bytes(4096 * 1000))),
+        }
+        for name, (greeting, answer) in floods.items():
+
+            def flood(server, sock, greeting=greeting, answer=answer):
+                for words in (greeting, answer):
+                    sock.recv(1000)
+                    sock.sendall(words)
+                server.ignore(sock)
+
+            with self.subTest(name), ScriptedServer(flood) as server:
+                check = self.check(self.url(server) + "?sslmode=disable")
+                self.assert_cause(check, Reason.PROTOCOL, "more data than an answer of PostgreSQL has")
+                self.assertTrue(server.wait_for_open(0))
+
+    def test_what_a_kept_connection_may_send_is_counted_anew_at_each_check(self):
+        def answer(server, sock):
+            sock.recv(1000)
+            sock.sendall(ACCEPTED + READY)
+            while sock.recv(1000):
+                sock.sendall(COLUMN + row(bytes(MOST_BYTES // 3)) + DONE)
+
+        with ScriptedServer(answer) as server:
+            check = self.check(self.url(server) + "?sslmode=disable")
+            for _ in range(4):
+                self.assert_cause(check, None)
+            self.assertEqual(server.connections, 1)
 
     def test_every_host_of_the_url_is_tried(self):
         with ScriptedServer(lambda server, sock: sock.recv(100)) as server, reserve_port() as closed:
