@@ -1,9 +1,12 @@
 """PostgreSQL is connected when it answers SELECT 1, on one kept connection."""
 
+import fcntl
 import os
 import select
 import socket
-from collections.abc import Iterator
+import sys
+import termios
+from collections.abc import Iterator, Sequence
 
 from psycopg import OperationalError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -11,11 +14,14 @@ from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, PGconn, PollingS
 
 from app.checks.check import Check, CheckConfig, CheckFailed
 from app.checks.kept import KeptCheck
+from app.checks.mongodb_reason import MOST_TELLING
 from app.net.deadline import Deadline
 from app.net.reason import NO_PERMISSION, NO_SOCKET, Cause, Reason
 from app.net.resolver import Resolver
 
 DEFAULT_PORT = 5432
+MOST_BYTES = 64 * 1024
+"""What a server may send on one connection in one check; PostgreSQL sends 700 bytes, with TLS its certificates too."""
 CLOSED = Cause(Reason.CLOSED, "connection closed without an answer")
 STARTING = Cause(Reason.ERROR, "starting up")
 STOPPING = Cause(Reason.ERROR, "shutting down")
@@ -23,6 +29,7 @@ TOO_MANY = Cause(Reason.ERROR, "too many connections")
 REFUSED = Cause(Reason.ERROR, "the server refused the connection")
 PASSWORD_REQUIRED = Cause(Reason.AUTH, "a password is required")
 NOT_POSTGRESQL = Cause(Reason.PROTOCOL, "not an answer of PostgreSQL")
+NO_LOCAL_ADDRESS = Cause(Reason.UNREACHABLE, "no local address to connect from")
 # The errors of a statement (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 STATES = {
     b"57P01": CLOSED,
@@ -34,6 +41,8 @@ STATES = {
 }
 # What cannot be connected is reported as text alone: libpq has no code for it. The first that is found counts.
 TEXTS = (
+    (b"too many", TOO_MANY),  # for the server, a role or a database, which it names
+    (b"connection slots are reserved", TOO_MANY),
     (b"password authentication failed", Cause(Reason.AUTH, "user or password refused")),
     (b"no password supplied", PASSWORD_REQUIRED),
     (b"no pg_hba.conf entry", Cause(Reason.AUTH, "no pg_hba.conf entry for this client")),
@@ -44,8 +53,6 @@ TEXTS = (
     (b"recovery mode", Cause(Reason.ERROR, "recovering from a crash")),
     (b"shutting down", STOPPING),
     (b"not accepting connections", Cause(Reason.ERROR, "a standby that accepts no connections")),
-    (b"too many", TOO_MANY),
-    (b"connection slots are reserved", TOO_MANY),
     (b'database "', Cause(Reason.ERROR, "the database does not exist, or is not open to this user")),
     (b"invalid response", NOT_POSTGRESQL),
     (b"expected authentication request", NOT_POSTGRESQL),
@@ -55,18 +62,30 @@ TEXTS = (
     (b"certificate verify failed", Cause(Reason.TLS, "certificate refused")),
     (b"does not match host name", Cause(Reason.TLS, "certificate is for another name")),
     (b"root certificate file", Cause(Reason.TLS, "the file of authorities cannot be read")),
-    (b"SSL", Cause(Reason.TLS, "TLS handshake failed")),
     (b"Connection refused", Cause(Reason.REFUSED, "connection refused")),
     (b"No such file or directory", NO_SOCKET),
     (b"Permission denied", NO_PERMISSION),
     (b"No route to host", Cause(Reason.UNREACHABLE, "no route to the host")),
     (b"unreachable", Cause(Reason.UNREACHABLE, "no route to the host")),
+    (b"assign requested address", NO_LOCAL_ADDRESS),
+    (b"Address family not supported", NO_LOCAL_ADDRESS),
     (b"timed out", Cause(Reason.TIMEOUT, "no answer in time")),
     (b"closed the connection", CLOSED),
     (b"reset by peer", CLOSED),
+    (b"EOF detected", CLOSED),  # these three when TLS is spoken
+    (b"unexpected eof", CLOSED),
+    (b"closed unexpectedly", CLOSED),
+    (b"SSL", Cause(Reason.TLS, "TLS handshake failed")),
     (b"session is ", Cause(Reason.NO_PRIMARY, "no server with the role that the URL asks for")),
     (b"hot standby", Cause(Reason.NO_PRIMARY, "no server with the role that the URL asks for")),
 )
+# Here an error is what the server reports of itself, so it says more than what kept us from reaching another server.
+ORDER = (Reason.NO_PRIMARY, Reason.ERROR, *MOST_TELLING)
+
+
+def cause_in(text: bytes) -> Cause:
+    """The cause for a message of libpq about a connection that was lost or not made."""
+    return next((cause for words, cause in TEXTS if words in text), REFUSED)
 
 
 def is_socket(host: str) -> bool:
@@ -79,6 +98,7 @@ class _Connection:
 
     def __init__(self, pgconn: abc.PGconn) -> None:
         self._pgconn = pgconn
+        self._received = 0
 
     def connect(self, deadline: Deadline, hold: "KeptCheck[_Connection]") -> None:
         while (status := self._pgconn.connect_poll()) != PollingStatus.OK:
@@ -102,6 +122,7 @@ class _Connection:
             raise self._failure() from error
         if rows == 0:
             raise CheckFailed(Reason.PROTOCOL, "no row came back")
+        self._received = 0
 
     def _rows(self, deadline: Deadline) -> Iterator[int]:
         while True:
@@ -121,11 +142,14 @@ class _Connection:
         poll.register(self._pgconn.socket, events)
         if not poll.poll(deadline.remaining() * 1000):
             raise TimeoutError("no answer in time")
+        # Counted before libpq reads, because it keeps all that it reads; what it leaves unread is counted once more.
+        waiting = fcntl.ioctl(self._pgconn.socket, termios.FIONREAD, bytes(4))
+        self._received += int.from_bytes(waiting, sys.byteorder)
+        if self._received > MOST_BYTES:
+            raise CheckFailed(Reason.PROTOCOL, "more data than an answer of PostgreSQL has")
 
     def _failure(self) -> CheckFailed:
-        text = self._pgconn.error_message
-        cause = next((cause for words, cause in TEXTS if words in text), None)
-        return CheckFailed(*(cause or REFUSED))
+        return CheckFailed(*cause_in(self._pgconn.error_message))
 
     def close(self) -> None:
         self._pgconn.finish()
@@ -155,19 +179,18 @@ class PostgresqlCheck(KeptCheck[_Connection]):
 
     def connect(self, deadline: Deadline) -> _Connection:
         """See KeptCheck: every address of every host of the URL in turn."""
-        failure: Exception | None = None
+        failures = []
         for position, (host, port) in enumerate(self.servers):
             share = deadline.share(len(self.servers) - position)
             try:
                 return self._connect_to(host, port, share)
             except (OSError, CheckFailed) as error:
-                failure = error
-        assert failure is not None
-        raise failure
+                failures.append(error)
+        raise self._most_telling(failures)
 
     def _connect_to(self, host: str, port: int, deadline: Deadline) -> _Connection:
         addresses = [""] if is_socket(host) else self._addresses(host, port, deadline)
-        failure: Exception | None = None
+        failures = []
         for position, address in enumerate(addresses):
             where = {"host": host, "port": str(port)} | ({"hostaddr": address} if address else {})
             connection = _Connection(PGconn.connect_start(make_conninfo("", **self.parameters | where).encode()))
@@ -175,14 +198,17 @@ class PostgresqlCheck(KeptCheck[_Connection]):
                 connection.connect(deadline.share(len(addresses) - position), self)
             except (OSError, CheckFailed) as error:
                 connection.close()
-                failure = error
+                failures.append(error)
             except BaseException:
                 connection.close()
                 raise
             else:
                 return connection
-        assert failure is not None
-        raise failure
+        raise self._most_telling(failures)
+
+    def _most_telling(self, failures: Sequence[Exception]) -> Exception:
+        # A name has an IPv6 address on many machines without IPv6: the last failure may say nothing of the server.
+        return min(failures, key=lambda failure: ORDER.index(self.cause(failure).reason))
 
     def _addresses(self, host: str, port: int, deadline: Deadline) -> list[str]:
         # libpq would look the name up by itself, and nothing could interrupt that.
