@@ -107,8 +107,10 @@ class MetricsTest(unittest.TestCase):
         self.watch.check("ai_service")
         self.reconnects.count("gave_up")
         self.abandoned.count("/metrics")
-        for cause in ("token", "origin", "handshake", "busy", "evicted"):
+        for cause in ("token", "origin", "handshake"):
             self.registry.refused.count(cause)
+        for cause in ("busy", "evicted"):
+            self.turned_away.count(cause)
         self.assertEqual(self.samples().keys(), before)
 
     def test_it_is_up_when_all_dependencies_are(self):
