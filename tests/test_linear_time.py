@@ -8,8 +8,10 @@ import unittest
 from flask import Flask
 
 from app.connections.handshake import refusal
+from app.health.prober_kinds import kind_of, product_of
 from app.serving import request_head
 from app.web import access
+from app.web.negotiation import chosen
 
 FILLERS = {
     "space": " ",
@@ -74,9 +76,23 @@ def handshake(value):
         refusal(HANDSHAKE | {name: value})
 
 
+def cache_control(value):
+    with FLASK.test_request_context(headers={"Cache-Control": value}) as context:
+        list(context.request.cache_control)
+
+
+def accept(value):
+    chosen(value, ("application/json", "text/plain"))
+
+
+def user_agent(value):
+    kind_of(product_of(value))
+
+
 class TestLinearTime(unittest.TestCase):
     def test_each_scanner_of_a_strangers_bytes(self):
-        for scanner in (recognise, decidable, decidable_in_parts, token, origin, handshake):
+        request = (recognise, decidable, decidable_in_parts)
+        for scanner in (*request, token, origin, handshake, cache_control, accept, user_agent):
             for name, filler in FILLERS.items():
                 with self.subTest(scanner.__name__, filler=name):
                     took = [self.took(scanner, filler * SIZES[0] + MISFIT)]
