@@ -6,10 +6,10 @@ from pymongo.errors import AutoReconnect
 
 from app.checks.check import Check, CheckConfig, CheckFailed
 from app.checks.mongodb_client import GuardedClient
-from app.checks.mongodb_reason import MOST_TELLING, certificate_refused, driver_cause
+from app.checks.mongodb_reason import certificate_refused, driver_cause
 from app.net.clock import clock as default_clock
 from app.net.deadline import Deadline
-from app.net.reason import CERTIFICATE_REFUSED, Cause, Reason
+from app.net.reason import CERTIFICATE_REFUSED, MOST_TELLING, Cause, Reason
 from app.net.resolver import Resolver
 
 # The driver looks at its clock every 0.5 s while it waits for a server, and asks a server anew no more often:

@@ -21,6 +21,7 @@ from pymongo.errors import (
 
 from app.net.connect import dial, wrap
 from app.net.deadline import Deadline
+from app.net.reason import MOST_TELLING as MOST_TELLING
 from app.net.reason import NO_NAME_SERVER, Cause, Reason, cause_of
 from app.net.resolver import Resolver
 from app.net.tls import refuses_us, unverified_context
@@ -40,19 +41,6 @@ CERTIFICATES = (
     ("Hostname mismatch", "certificate is for another name"),
     ("IP address mismatch", "certificate is for another address"),
 )
-MOST_TELLING = (
-    Reason.NO_PRIMARY,
-    Reason.AUTH,
-    Reason.PROTOCOL,
-    Reason.TLS,
-    Reason.CLOSED,
-    Reason.REFUSED,
-    Reason.TIMEOUT,
-    Reason.UNREACHABLE,
-    Reason.DNS,
-    Reason.ERROR,
-)
-"""The further the driver got with one of several servers, the more specific its error is: this order decides."""
 
 
 def driver_cause(error: BaseException) -> Cause | None:

@@ -53,6 +53,21 @@ class Reason(StrEnum):
     ERROR = "error"
 
 
+MOST_TELLING = (
+    Reason.NO_PRIMARY,
+    Reason.AUTH,
+    Reason.PROTOCOL,
+    Reason.TLS,
+    Reason.CLOSED,
+    Reason.REFUSED,
+    Reason.TIMEOUT,
+    Reason.UNREACHABLE,
+    Reason.DNS,
+    Reason.ERROR,
+)
+"""The further an attempt got with one of several peers, the more specific its error is: this order decides."""
+
+
 class Cause(NamedTuple):
     """A reason, and a detail of at most 120 characters: our own words, never an exception's, never an address."""
 
