@@ -45,8 +45,8 @@ class HttpCheck(Check):
         self._url = url
         self._statuses = statuses
         self._body_matches = body_matches
-        self._link = Link(self, resolver)
-        self._session = session(self._link, ca_bundle, headers or {})
+        self._link = Link(self, resolver, ca_bundle)
+        self._session = session(self._link, headers or {})
 
     def run(self, deadline: Deadline) -> None:
         """See Check. Without `body_matches`, the head of the answer decides."""

@@ -10,6 +10,7 @@ import dns.exception
 from bson.errors import BSONError
 from pymongo.errors import (
     AutoReconnect,
+    ConfigurationError,
     ExecutionTimeout,
     NetworkTimeout,
     NotPrimaryError,
@@ -30,6 +31,7 @@ from app.net.tls import refuses_us, unverified_context
 AUTH_CODES = frozenset({18, 13, 11, 8000})
 ALERT_SECONDS = 2.0
 CLOSED = Cause(Reason.CLOSED, "connection closed without an answer")
+A_FILE = Cause(Reason.TLS, "a certificate file cannot be read")
 NOT_MONGODB = Cause(Reason.PROTOCOL, "not an answer of MongoDB")
 # What OpenSSL's verification found, in its words.
 CERTIFICATES = (
@@ -48,6 +50,8 @@ def driver_cause(error: BaseException) -> Cause | None:
     match error:
         case OperationFailure(code=code) if code in AUTH_CODES:
             return Cause(Reason.AUTH, "user or password refused")
+        case ConfigurationError() if str(error).startswith("Private key"):  # or a file that holds no certificate
+            return A_FILE
         case NotPrimaryError():
             return Cause(Reason.NO_PRIMARY, "no primary in the replica set")
         case NetworkTimeout() | ExecutionTimeout() | ServerSelectionTimeoutError() | WaitQueueTimeoutError():

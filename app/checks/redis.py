@@ -51,10 +51,11 @@ class RedisCheck(KeptCheck[Stream]):
 
     def open(self, deadline: Deadline) -> Stream:
         """A connection that is not authenticated. Raises OSError."""
+        context = None if self._ca_bundle is None else client_context(self._ca_bundle)
         sock = dial(self._host, self._port, deadline, self._resolver)
         self.cutoff.hold(sock)
-        if self._ca_bundle is not None:
-            sock = wrap(sock, client_context(self._ca_bundle), self._host, deadline)
+        if context is not None:
+            sock = wrap(sock, context, self._host, deadline)
             self.certificate_expires_at = expires_at(sock)
         return Stream(sock)
 

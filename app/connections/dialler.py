@@ -46,9 +46,6 @@ class Dialler:
         deadline = Deadline(self.timeout)
         try:
             context = client_context(self.ca_bundle) if target.secure else None
-        except OSError as error:
-            raise DialFailed(Reason.TLS, "CA_BUNDLE cannot be read") from error
-        try:
             sock = dial(target.host, target.port, deadline, self.resolver)
             try:
                 tune(sock, self.ping_interval)

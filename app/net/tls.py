@@ -2,12 +2,13 @@
 
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from app.net.connect import wrap
 from app.net.deadline import Deadline
-from app.net.reason import CERTIFICATE_REFUSED, cause_of
+from app.net.reason import CERTIFICATE_REFUSED, NO_AUTHORITIES, NO_DESCRIPTOR, Cause, FileUnreadable, cause_of
 
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python does not name
 
@@ -16,9 +17,21 @@ def client_context(ca_bundle: str) -> ssl.SSLContext:
     """A context that trusts the authorities in the PEM file `ca_bundle`.
 
     Made anew for each connection, so that a file that is replaced on disk takes effect without a restart. Raises
-    OSError if the file cannot be read.
+    FileUnreadable, and OSError if no descriptor is left.
     """
-    return ssl.create_default_context(cafile=ca_bundle)
+    with reading(NO_AUTHORITIES):
+        return ssl.create_default_context(cafile=ca_bundle)
+
+
+@contextmanager
+def reading(cause: Cause) -> Iterator[None]:
+    """Around what reads files of certificates: raises FileUnreadable with `cause` if one cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, TimeoutError) or cause_of(error) == NO_DESCRIPTOR:
+            raise
+        raise FileUnreadable(cause) from error
 
 
 def unverified_context() -> ssl.SSLContext:

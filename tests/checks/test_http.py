@@ -10,6 +10,7 @@ import threading
 import time
 import unittest
 import unittest.mock
+from pathlib import Path
 
 import certifi
 import urllib3
@@ -408,6 +409,20 @@ class TlsTest(HttpCheckTest):
             self.assert_reason(check, Reason.TLS, within=DEADLINE)
             shutil.copy(self.pem, bundle)
             self.assert_reason(check, None, within=DEADLINE)
+
+    def test_a_bundle_that_cannot_be_read_is_tls_and_a_kept_connection_does_not_need_it(self):
+        server = self.serve(tls=self.context)
+        with tempfile.TemporaryDirectory() as folder:
+            bundle = Path(shutil.copy(self.pem, folder))
+            kept = self.check(server.url, timeout=DEADLINE, ca_bundle=str(bundle))
+            self.assert_reason(kept, None, within=DEADLINE)
+            for spoil in (lambda: bundle.write_text("half a certif"), bundle.unlink):
+                spoil()
+                new = self.check(server.url, timeout=DEADLINE, ca_bundle=str(bundle))
+                outcome = self.assert_reason(new, Reason.TLS, within=DEADLINE)
+                self.assertEqual(outcome.cause.detail, "the file of authorities cannot be read")
+                self.assert_reason(kept, None, within=DEADLINE)
+        self.assertEqual(server.connections, 1)
 
     def test_a_certificate_for_another_name_is_refused(self):
         server = self.serve(tls=self.context)

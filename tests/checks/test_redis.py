@@ -121,6 +121,12 @@ class ScriptedRedisTest(RedisTest):
                 self.assert_cause(self.check(server.port), Reason.TIMEOUT, "no answer in time", timeout=0.3)
                 self.assertTrue(server.wait_for_open(0))
 
+    def test_without_its_file_of_authorities_it_does_not_dial(self):
+        with ScriptedServer(lambda server, sock: server.ignore(sock)) as server:
+            check = self.check(server.port, ca_bundle="/nonexistent.pem")
+            self.assert_cause(check, Reason.TLS, "the file of authorities cannot be read")
+            self.assertEqual(server.connections, 0)
+
     def test_a_peer_that_closes_is_asked_no_second_time_on_a_new_connection(self):
         with ScriptedServer(lambda server, sock: sock.recv(100)) as server:
             self.assert_cause(self.check(server.port), Reason.CLOSED, "connection closed without an answer")

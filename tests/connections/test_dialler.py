@@ -194,7 +194,8 @@ class TlsTest(DialCase):
     def test_a_peer_without_tls_and_a_missing_bundle_are_tls(self):
         port = self.serving(lambda server, sock: sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
         self.assert_fails("tls", f"wss://127.0.0.1:{port}/")
-        self.assert_fails(r"tls \(CA_BUNDLE cannot be read\)", f"wss://127.0.0.1:{port}/", ca_bundle="/nonexistent.pem")
+        words = r"tls \(the file of authorities cannot be read\)"
+        self.assert_fails(words, f"wss://127.0.0.1:{port}/", ca_bundle="/nonexistent.pem")
 
     def test_a_bundle_that_is_replaced_on_disk_takes_effect_at_the_next_dial(self):
         bundle = str(Path(self.folder, "bundle.pem"))
