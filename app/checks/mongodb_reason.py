@@ -20,16 +20,14 @@ from pymongo.errors import (
     WaitQueueTimeoutError,
 )
 
-from app.net.connect import dial, wrap
 from app.net.deadline import Deadline
 from app.net.reason import MOST_TELLING as MOST_TELLING
 from app.net.reason import NO_NAME_SERVER, Cause, Reason, cause_of
 from app.net.resolver import Resolver
-from app.net.tls import refuses_us, unverified_context
+from app.net.tls import refused_at, unverified_context
 
 # AuthenticationFailed, Unauthorized, UserNotFound, and Atlas' own
 AUTH_CODES = frozenset({18, 13, 11, 8000})
-ALERT_SECONDS = 2.0
 CLOSED = Cause(Reason.CLOSED, "connection closed without an answer")
 A_FILE = Cause(Reason.TLS, "a certificate file cannot be read")
 NOT_MONGODB = Cause(Reason.PROTOCOL, "not an answer of MongoDB")
@@ -91,10 +89,10 @@ def certificate_refused(
     """Whether a TLS server refuses our certificate, or its absence (see refuses_us). `options` are those of the URI."""
     host, port = address
 
-    def opened(deadline: Deadline) -> ssl.SSLSocket:
-        context = unverified_context()  # the driver has verified the server
+    def context() -> ssl.SSLContext:
+        made = unverified_context()  # the driver has verified the server
         if certificate := options.get("tlsCertificateKeyFile"):
-            context.load_cert_chain(certificate, password=options.get("tlsCertificateKeyFilePassword"))
-        return wrap(dial(host, port or 0, deadline, resolver), context, host, deadline)
+            made.load_cert_chain(certificate, password=options.get("tlsCertificateKeyFilePassword"))
+        return made
 
-    return refuses_us(opened, deadline, ALERT_SECONDS)
+    return refused_at(host, port or 0, deadline, resolver, context=context)

@@ -9,7 +9,7 @@ from app.net.deadline import Deadline
 from app.net.reason import Cause, Reason
 from app.net.resolver import Resolver
 from app.net.stream import Stream
-from app.net.tls import client_context, expires_at
+from app.net.tls import client_context, expires_at, refused_at
 
 DEFAULT_PORT = 6379
 LINE_BYTES = 4096
@@ -73,6 +73,11 @@ class RedisCheck(KeptCheck[Stream]):
     def ask(self, connection: Stream, deadline: Deadline) -> None:
         """See KeptCheck."""
         command(connection, ("PING",), b"+PONG", deadline)
+
+    def refuses_us(self, deadline: Deadline) -> bool:
+        """See Check."""
+        secure = self._ca_bundle is not None
+        return secure and refused_at(self._host, self._port, deadline, self._resolver, cutoff=self.cutoff)
 
 
 def command(stream: Stream, words: tuple[str, ...], wanted: bytes, deadline: Deadline) -> None:
