@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from app.net.clock import clock as default_clock
 from app.net.deadline import Deadline
-from app.net.reason import Cause, Reason, cause_of, causes
+from app.net.reason import CERTIFICATE_REFUSED, Cause, Reason, cause_of, causes
 from app.net.resolver import Resolver
 
 UNEXPECTED = Cause(Reason.ERROR, "unexpected error, see the log")
@@ -79,6 +79,10 @@ class Check(ABC):
         """The cause for what `run` raised: that of the outermost exception of the chain that has one."""
         return next(filter(None, map(self.cause_of, causes(error))), UNEXPECTED)
 
+    def refuses_us(self, deadline: Deadline) -> bool:
+        """Whether a second look shows that the peer, which closed a new connection, requires a certificate of ours."""
+        return False
+
     def abort(self) -> None:  # noqa: B027
         """End a run that is past its deadline, from another thread. Does not block."""
 
@@ -89,8 +93,12 @@ class Check(ABC):
 def perform(check: Check, timeout: float, clock: Callable[[], float] = default_clock) -> Outcome:
     """Run `check` once, time it, and name what it raised. Raises nothing that is an Exception."""
     began = clock()
+    deadline = Deadline(timeout, clock)
     try:
-        check.run(Deadline(timeout, clock))
+        check.run(deadline)
     except Exception as error:
-        return Outcome(check.cause(error), clock() - began, error, check.certificate_expires_at)
+        latency, cause = clock() - began, check.cause(error)
+        if cause.reason is Reason.CLOSED and check.refuses_us(deadline):
+            cause = CERTIFICATE_REFUSED
+        return Outcome(cause, latency, error, check.certificate_expires_at)
     return Outcome(None, clock() - began, None, check.certificate_expires_at)

@@ -4,6 +4,7 @@ import http.client
 import re
 import ssl
 from collections.abc import Container, Mapping
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -13,6 +14,7 @@ from app.checks.http_session import Link, session
 from app.net.deadline import Deadline
 from app.net.reason import Cause, Reason
 from app.net.resolver import Resolver
+from app.net.tls import refused_at
 
 BODY_BYTES = 64 * 1024
 BODY_SECONDS = 0.1
@@ -45,8 +47,8 @@ class HttpCheck(Check):
         self._url = url
         self._statuses = statuses
         self._body_matches = body_matches
-        self._link = Link(self, resolver)
-        self._session = session(self._link, ca_bundle, headers or {})
+        self._link = Link(self, resolver, ca_bundle)
+        self._session = session(self._link, headers or {})
 
     def run(self, deadline: Deadline) -> None:
         """See Check. Without `body_matches`, the head of the answer decides."""
@@ -136,6 +138,13 @@ class HttpCheck(Check):
         if cause is None and isinstance(error, (http.client.HTTPException, urllib3.exceptions.InvalidHeader)):
             return Cause(Reason.PROTOCOL, "not an answer of HTTP")
         return cause
+
+    def refuses_us(self, deadline: Deadline) -> bool:
+        """See Check."""
+        url = urlsplit(self._url)
+        link = self._link
+        secure = url.scheme == "https"
+        return secure and refused_at(url.hostname or "", url.port or 443, deadline, link.resolver, cutoff=link.cutoff)
 
     def abort(self) -> None:
         """See Check."""

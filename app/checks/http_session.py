@@ -16,18 +16,22 @@ from app.net.connect import dial
 from app.net.cutoff import Cutoff
 from app.net.deadline import Deadline
 from app.net.resolver import Resolver
-from app.net.tls import expires_at
+from app.net.tls import client_context, expires_at
 
 HEAD_BYTES = 64 * 1024
 MOST_INTERIM = 16
 
 
 class Link:
-    """What the connection of a check is held to: by when it must have what it reads, and how to cut it off."""
+    """What the connection of a check is held to: by when it must have what it reads, and how to cut it off.
 
-    def __init__(self, check: Check, resolver: Resolver) -> None:
+    `ca_bundle` is the path of a PEM file for https.
+    """
+
+    def __init__(self, check: Check, resolver: Resolver, ca_bundle: str) -> None:
         self.check = check
         self.resolver = resolver
+        self.ca_bundle = ca_bundle
         self.cutoff = Cutoff()
         self.deadline = Deadline(0)
 
@@ -39,11 +43,10 @@ class _Session(requests.Session):
         return None
 
 
-def session(link: Link, ca_bundle: str, headers: Mapping[str, str]) -> requests.Session:
-    """A session whose connection is held to `link`; `ca_bundle` is the path of a PEM file, `headers` are sent along."""
+def session(link: Link, headers: Mapping[str, str]) -> requests.Session:
+    """A session whose connection is held to `link`; `headers` are sent along."""
     made = _Session()
     made.trust_env = False  # no proxies, no .netrc, no authorities of the environment
-    made.verify = ca_bundle  # urllib3 reads the file again for each new connection
     made.headers.update({"User-Agent": "server-health", "Accept-Encoding": "identity", **headers})
     adapter = _Adapter(link)
     made.mount("http://", adapter)
@@ -57,6 +60,9 @@ class _Adapter(HTTPAdapter):
     def __init__(self, link: Link) -> None:
         self._link = link
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+
+    def cert_verify(self, *args: Any) -> None:
+        """Name no authorities: a connection has those of its link, and one that is kept does not need their file."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -78,6 +84,8 @@ def _pool_class(pool: Any, connection: Any, link: Link) -> Any:
         return _Response(link, sock, *args, **kwargs)
 
     def connect(self: Any) -> None:
+        if connection is HTTPSConnection:
+            self.ssl_context = client_context(link.ca_bundle)
         connection.connect(self)
         link.check.certificate_expires_at = expires_at(self.sock)
 

@@ -1,21 +1,25 @@
 """MongoDB is connected when its primary answers a `ping`, through one long-lived client."""
 
+import re
 from collections.abc import Callable
 
 from pymongo.errors import AutoReconnect
 
 from app.checks.check import Check, CheckConfig, CheckFailed
 from app.checks.mongodb_client import GuardedClient
-from app.checks.mongodb_reason import MOST_TELLING, certificate_refused, driver_cause
+from app.checks.mongodb_reason import A_FILE, certificate_refused, driver_cause
 from app.net.clock import clock as default_clock
 from app.net.deadline import Deadline
-from app.net.reason import CERTIFICATE_REFUSED, Cause, Reason
+from app.net.reason import CERTIFICATE_REFUSED, MOST_TELLING, NO_AUTHORITIES, Cause, Reason
 from app.net.resolver import Resolver
+from app.net.tls import reading
 
 # The driver looks at its clock every 0.5 s while it waits for a server, and asks a server anew no more often:
 # what it knows of one may be that old, and after the loss of a connection it asks twice.
 SELECTION_SECONDS = 0.4
 AFTER_LOSS_SECONDS = 0.9
+OTHER_FILES = re.compile("[?&;]tlsC(ertificateKey|RL)File=", re.IGNORECASE)
+"""The options that name files beside the authorities. An error of the driver does not tell which it was."""
 LIFETIME_SECONDS = 10.0
 """How long a client may fail: it remembers elections, host names and errors that may no longer hold."""
 
@@ -50,7 +54,8 @@ class MongoDbCheck(Check):
         if self._client is not None and self._outlived(self._client):
             self.close()
         if self._client is None:
-            self._client = GuardedClient(self._uri, self._timeout, deadline, self._clock, self._ca_bundle)
+            with reading(A_FILE if OTHER_FILES.search(self._uri) else NO_AUTHORITIES):
+                self._client = GuardedClient(self._uri, self._timeout, deadline, self._clock, self._ca_bundle)
         client = self._client
         try:
             self._ask(client, deadline)

@@ -10,6 +10,7 @@ import dns.exception
 from bson.errors import BSONError
 from pymongo.errors import (
     AutoReconnect,
+    ConfigurationError,
     ExecutionTimeout,
     NetworkTimeout,
     NotPrimaryError,
@@ -19,16 +20,16 @@ from pymongo.errors import (
     WaitQueueTimeoutError,
 )
 
-from app.net.connect import dial, wrap
 from app.net.deadline import Deadline
+from app.net.reason import MOST_TELLING as MOST_TELLING
 from app.net.reason import NO_NAME_SERVER, Cause, Reason, cause_of
 from app.net.resolver import Resolver
-from app.net.tls import refuses_us, unverified_context
+from app.net.tls import refused_at, unverified_context
 
 # AuthenticationFailed, Unauthorized, UserNotFound, and Atlas' own
 AUTH_CODES = frozenset({18, 13, 11, 8000})
-ALERT_SECONDS = 2.0
 CLOSED = Cause(Reason.CLOSED, "connection closed without an answer")
+A_FILE = Cause(Reason.TLS, "a certificate file cannot be read")
 NOT_MONGODB = Cause(Reason.PROTOCOL, "not an answer of MongoDB")
 # What OpenSSL's verification found, in its words.
 CERTIFICATES = (
@@ -40,19 +41,6 @@ CERTIFICATES = (
     ("Hostname mismatch", "certificate is for another name"),
     ("IP address mismatch", "certificate is for another address"),
 )
-MOST_TELLING = (
-    Reason.NO_PRIMARY,
-    Reason.AUTH,
-    Reason.PROTOCOL,
-    Reason.TLS,
-    Reason.CLOSED,
-    Reason.REFUSED,
-    Reason.TIMEOUT,
-    Reason.UNREACHABLE,
-    Reason.DNS,
-    Reason.ERROR,
-)
-"""The further the driver got with one of several servers, the more specific its error is: this order decides."""
 
 
 def driver_cause(error: BaseException) -> Cause | None:
@@ -60,6 +48,8 @@ def driver_cause(error: BaseException) -> Cause | None:
     match error:
         case OperationFailure(code=code) if code in AUTH_CODES:
             return Cause(Reason.AUTH, "user or password refused")
+        case ConfigurationError() if str(error).startswith("Private key"):  # or a file that holds no certificate
+            return A_FILE
         case NotPrimaryError():
             return Cause(Reason.NO_PRIMARY, "no primary in the replica set")
         case NetworkTimeout() | ExecutionTimeout() | ServerSelectionTimeoutError() | WaitQueueTimeoutError():
@@ -99,10 +89,10 @@ def certificate_refused(
     """Whether a TLS server refuses our certificate, or its absence (see refuses_us). `options` are those of the URI."""
     host, port = address
 
-    def opened(deadline: Deadline) -> ssl.SSLSocket:
-        context = unverified_context()  # the driver has verified the server
+    def context() -> ssl.SSLContext:
+        made = unverified_context()  # the driver has verified the server
         if certificate := options.get("tlsCertificateKeyFile"):
-            context.load_cert_chain(certificate, password=options.get("tlsCertificateKeyFilePassword"))
-        return wrap(dial(host, port or 0, deadline, resolver), context, host, deadline)
+            made.load_cert_chain(certificate, password=options.get("tlsCertificateKeyFilePassword"))
+        return made
 
-    return refuses_us(opened, deadline, ALERT_SECONDS)
+    return refused_at(host, port or 0, deadline, resolver, context=context)

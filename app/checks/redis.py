@@ -9,7 +9,7 @@ from app.net.deadline import Deadline
 from app.net.reason import Cause, Reason
 from app.net.resolver import Resolver
 from app.net.stream import Stream
-from app.net.tls import client_context, expires_at
+from app.net.tls import client_context, expires_at, refused_at
 
 DEFAULT_PORT = 6379
 LINE_BYTES = 4096
@@ -51,10 +51,11 @@ class RedisCheck(KeptCheck[Stream]):
 
     def open(self, deadline: Deadline) -> Stream:
         """A connection that is not authenticated. Raises OSError."""
+        context = None if self._ca_bundle is None else client_context(self._ca_bundle)
         sock = dial(self._host, self._port, deadline, self._resolver)
         self.cutoff.hold(sock)
-        if self._ca_bundle is not None:
-            sock = wrap(sock, client_context(self._ca_bundle), self._host, deadline)
+        if context is not None:
+            sock = wrap(sock, context, self._host, deadline)
             self.certificate_expires_at = expires_at(sock)
         return Stream(sock)
 
@@ -72,6 +73,11 @@ class RedisCheck(KeptCheck[Stream]):
     def ask(self, connection: Stream, deadline: Deadline) -> None:
         """See KeptCheck."""
         command(connection, ("PING",), b"+PONG", deadline)
+
+    def refuses_us(self, deadline: Deadline) -> bool:
+        """See Check."""
+        secure = self._ca_bundle is not None
+        return secure and refused_at(self._host, self._port, deadline, self._resolver, cutoff=self.cutoff)
 
 
 def command(stream: Stream, words: tuple[str, ...], wanted: bytes, deadline: Deadline) -> None:

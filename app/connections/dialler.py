@@ -12,9 +12,9 @@ from app.connections.websocket import WebSocket
 from app.connections.wire import Wire, tune
 from app.net.connect import dial, wrap
 from app.net.deadline import Deadline
-from app.net.reason import Cause, Reason, cause_of
+from app.net.reason import CERTIFICATE_REFUSED, Cause, Reason, cause_of
 from app.net.resolver import Resolver
-from app.net.tls import client_context
+from app.net.tls import client_context, refused_at
 
 # An upstream's messages are discarded, but reading them must not take a core: this much takes about a twentieth.
 UPSTREAM_LIMITS = Limits(frames=1000, size=4 * 1024 * 1024, message=float("inf"), kept=0, patient=True)
@@ -46,9 +46,6 @@ class Dialler:
         deadline = Deadline(self.timeout)
         try:
             context = client_context(self.ca_bundle) if target.secure else None
-        except OSError as error:
-            raise DialFailed(Reason.TLS, "CA_BUNDLE cannot be read") from error
-        try:
             sock = dial(target.host, target.port, deadline, self.resolver)
             try:
                 tune(sock, self.ping_interval)
@@ -60,7 +57,11 @@ class Dialler:
                 raise
             return WebSocket(Wire(sock), protocol, UPSTREAM_LIMITS, self.ping_interval)
         except (OSError, RuntimeError, ProtocolError, UnicodeError) as error:  # RuntimeError: no thread for a look-up
-            raise DialFailed(*_why(error)) from error
+            cause = _why(error)
+            if cause.reason is Reason.CLOSED and target.secure:
+                if refused_at(target.host, target.port, deadline, self.resolver):
+                    cause = CERTIFICATE_REFUSED
+            raise DialFailed(*cause) from error
 
 
 def _why(error: Exception) -> Cause:

@@ -17,6 +17,8 @@ class Cutoff:
         """How many sockets were held so far: unchanged over a request, it went over a kept connection."""
         self.cuts = 0
         """How often it was cut: unchanged over a request, the request was not ended by us."""
+        self.was_cut = False
+        """Whether the socket that was held last has been cut."""
 
     def hold(self, sock: socket.socket) -> None:
         """From now on this is the socket to cut."""
@@ -24,6 +26,7 @@ class Cutoff:
         with self._lock:
             former, self._held = self._held, duplicate
             self.dials += 1
+            self.was_cut = False
         if former is not None:
             former.close()
 
@@ -31,6 +34,7 @@ class Cutoff:
         """Shut the socket down, whatever its owner is doing with it."""
         with self._lock:
             self.cuts += 1
+            self.was_cut = True
             if self._held is not None:
                 try:
                     self._held.shutdown(socket.SHUT_RDWR)

@@ -53,6 +53,21 @@ class Reason(StrEnum):
     ERROR = "error"
 
 
+MOST_TELLING = (
+    Reason.NO_PRIMARY,
+    Reason.AUTH,
+    Reason.PROTOCOL,
+    Reason.TLS,
+    Reason.CLOSED,
+    Reason.REFUSED,
+    Reason.TIMEOUT,
+    Reason.UNREACHABLE,
+    Reason.DNS,
+    Reason.ERROR,
+)
+"""The further an attempt got with one of several peers, the more specific its error is: this order decides."""
+
+
 class Cause(NamedTuple):
     """A reason, and a detail of at most 120 characters: our own words, never an exception's, never an address."""
 
@@ -65,12 +80,23 @@ CERTIFICATE_REFUSED = Cause(Reason.TLS, "the peer refused our certificate, or it
 NOT_TLS = Cause(Reason.TLS, "the peer does not speak TLS")
 NO_SOCKET = Cause(Reason.UNREACHABLE, "no such socket")
 NO_PERMISSION = Cause(Reason.UNREACHABLE, "no permission to connect")
+NO_AUTHORITIES = Cause(Reason.TLS, "the file of authorities cannot be read")
 NO_DESCRIPTOR = Cause(Reason.ERROR, "this service has no file descriptor left")
+
+
+class FileUnreadable(OSError):
+    """A file of certificates cannot be read. Without a word of its own, it would look like a missing Unix socket."""
+
+    def __init__(self, cause: Cause) -> None:
+        super().__init__(cause.detail)
+        self.cause = cause
 
 
 def cause_of(error: BaseException) -> Cause | None:
     """The cause for one exception of a socket, of TLS or of a name look-up; None for any other."""
     match error:
+        case FileUnreadable(cause=cause):
+            return cause
         case socket.gaierror(errno=socket.EAI_AGAIN):
             return NO_NAME_SERVER
         case socket.gaierror():

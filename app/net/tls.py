@@ -2,13 +2,17 @@
 
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from app.net.connect import wrap
+from app.net.connect import dial, wrap
+from app.net.cutoff import Cutoff
 from app.net.deadline import Deadline
-from app.net.reason import CERTIFICATE_REFUSED, cause_of
+from app.net.reason import CERTIFICATE_REFUSED, NO_AUTHORITIES, NO_DESCRIPTOR, Cause, FileUnreadable, cause_of
+from app.net.resolver import Resolver
 
+ALERT_SECONDS = 2.0
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python does not name
 
 
@@ -16,9 +20,21 @@ def client_context(ca_bundle: str) -> ssl.SSLContext:
     """A context that trusts the authorities in the PEM file `ca_bundle`.
 
     Made anew for each connection, so that a file that is replaced on disk takes effect without a restart. Raises
-    OSError if the file cannot be read.
+    FileUnreadable, and OSError if no descriptor is left.
     """
-    return ssl.create_default_context(cafile=ca_bundle)
+    with reading(NO_AUTHORITIES):
+        return ssl.create_default_context(cafile=ca_bundle)
+
+
+@contextmanager
+def reading(cause: Cause) -> Iterator[None]:
+    """Around what reads files of certificates: raises FileUnreadable with `cause` if one cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, TimeoutError) or cause_of(error) == NO_DESCRIPTOR:
+            raise
+        raise FileUnreadable(cause) from error
 
 
 def unverified_context() -> ssl.SSLContext:
@@ -31,8 +47,9 @@ def unverified_context() -> ssl.SSLContext:
 def refuses_us(opened: Callable[[Deadline], socket.socket], deadline: Deadline, patience: float) -> bool:
     """Whether a TLS server refuses our certificate, or its absence, within `patience` seconds.
 
-    `opened` returns a connection after its handshake. In TLS 1.3 the server decides after our side of the handshake. A client that is sending by then fails, as often as
-    not, before it has read the alert (measured: 29 of 50 times). So this only listens.
+    `opened` returns a connection after its handshake. In TLS 1.3 the server decides after our side of the handshake.
+    A client that is sending by then fails, as often as not, before it has read the alert (measured: 29 of 50 times).
+    So this only listens.
     """
     try:
         deadline = deadline.within(patience)
@@ -42,6 +59,33 @@ def refuses_us(opened: Callable[[Deadline], socket.socket], deadline: Deadline, 
     except (OSError, RuntimeError) as error:  # RuntimeError: no thread to look the name up
         return cause_of(error) == CERTIFICATE_REFUSED
     return False
+
+
+def refused_at(
+    host: str,
+    port: int,
+    deadline: Deadline,
+    resolver: Resolver,
+    *,
+    context: Callable[[], ssl.SSLContext] = unverified_context,
+    cutoff: Cutoff | None = None,
+) -> bool:
+    """Take a second look at a TLS server that has closed a new connection: does it refuse us (see refuses_us)?
+
+    `cutoff` holds the second connection; False if it has cut the first one. Takes ALERT_SECONDS at most.
+    """
+    cutoff = cutoff or Cutoff()
+
+    def opened(deadline: Deadline) -> ssl.SSLSocket:
+        made = context()
+        sock = dial(host, port, deadline, resolver)
+        cutoff.hold(sock)
+        return wrap(sock, made, host, deadline)
+
+    try:
+        return not cutoff.was_cut and refuses_us(opened, deadline, ALERT_SECONDS)
+    finally:
+        cutoff.release()
 
 
 def shown_certificate(

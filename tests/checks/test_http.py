@@ -10,6 +10,7 @@ import threading
 import time
 import unittest
 import unittest.mock
+from pathlib import Path
 
 import certifi
 import urllib3
@@ -22,7 +23,7 @@ from tests.fakes import DEADLINE
 from tests.peers.addresses import NO_ROUTE, NOBODY
 from tests.peers.ai_service import FaultyAiService, Mode
 from tests.peers.certificates import server_context
-from tests.peers.tcp_server import ScriptedServer, other_threads
+from tests.peers.tcp_server import ScriptedServer, closing, other_threads, refusing_late
 
 TIMEOUT = 1.0
 SOON = 0.8  # for what should take next to no time, on a machine that is busy
@@ -409,6 +410,20 @@ class TlsTest(HttpCheckTest):
             shutil.copy(self.pem, bundle)
             self.assert_reason(check, None, within=DEADLINE)
 
+    def test_a_bundle_that_cannot_be_read_is_tls_and_a_kept_connection_does_not_need_it(self):
+        server = self.serve(tls=self.context)
+        with tempfile.TemporaryDirectory() as folder:
+            bundle = Path(shutil.copy(self.pem, folder))
+            kept = self.check(server.url, timeout=DEADLINE, ca_bundle=str(bundle))
+            self.assert_reason(kept, None, within=DEADLINE)
+            for spoil in (lambda: bundle.write_text("half a certif"), bundle.unlink):
+                spoil()
+                new = self.check(server.url, timeout=DEADLINE, ca_bundle=str(bundle))
+                outcome = self.assert_reason(new, Reason.TLS, within=DEADLINE)
+                self.assertEqual(outcome.cause.detail, "the file of authorities cannot be read")
+                self.assert_reason(kept, None, within=DEADLINE)
+        self.assertEqual(server.connections, 1)
+
     def test_a_certificate_for_another_name_is_refused(self):
         server = self.serve(tls=self.context)
         url = server.url.replace("127.0.0.1", "localhost")
@@ -429,6 +444,7 @@ class TlsTest(HttpCheckTest):
                     self.check(f"https://127.0.0.1:{server.port}", timeout=0.3), Reason.TIMEOUT, within=DEADLINE
                 )
 
+    @unittest.mock.patch("app.net.tls.ALERT_SECONDS", 0.1)
     def test_faults_within_tls_have_the_words_of_those_without(self):
         for mode, reason in [
             (Mode.CLOSE, Reason.CLOSED),
@@ -449,6 +465,14 @@ class TlsTest(HttpCheckTest):
         error = urllib3.exceptions.SSLError(alert)  # without a cause or a context, as urllib3 raises it
         self.assertEqual(self.check("https://127.0.0.1:1").cause(error), CERTIFICATE_REFUSED)
 
+    def test_a_server_that_closes_after_the_tls_handshake_is_asked_once_more_whether_it_refuses_us(self):
+        for script, reason in ((closing(self.context), Reason.CLOSED), (refusing_late(self.context), Reason.TLS)):
+            with self.subTest(reason), ScriptedServer(script) as server:
+                check = self.check(f"https://127.0.0.1:{server.port}", timeout=DEADLINE, ca_bundle=self.pem)
+                outcome = self.assert_reason(check, reason, within=DEADLINE)
+                self.assertEqual(outcome.cause == CERTIFICATE_REFUSED, reason is Reason.TLS)
+                self.assertEqual(server.connections, 2)
+
     def test_abort_reaches_a_check_over_tls(self):
         server = self.serve(Mode.DRIP_HEAD, tls=self.context)
         check = self.check(server.url, timeout=60, ca_bundle=self.pem)
@@ -458,6 +482,7 @@ class TlsTest(HttpCheckTest):
         check.abort()
         thread.join(DEADLINE)
         self.assertFalse(thread.is_alive())
+        self.assertEqual(server.connections, 1)
 
 
 class GrowthTest(HttpCheckTest):

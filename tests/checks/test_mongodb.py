@@ -307,6 +307,20 @@ class TlsTest(MongoTest):
         self.assertEqual((trusted.reason, untrusted.reason), (Reason.CLOSED, Reason.TLS))
         self.assertEqual(untrusted.cause.detail, "certificate is self-signed")
 
+    def test_a_file_that_cannot_be_read_is_tls(self):
+        uri = f"mongodb://127.0.0.1:{self.port_of_nobody()}/?tls=true"
+        authorities, file = "the file of authorities cannot be read", "a certificate file cannot be read"
+        for options, bundle, detail in [
+            ("", "/nonexistent.pem", authorities),
+            ("&tlsCAFile=/nonexistent.pem", None, authorities),
+            (f"&tlsCAFile={__file__}", None, authorities),
+            ("&tlsCertificateKeyFile=/nonexistent.pem", None, file),
+            (f"&tlsCertificateKeyFile={__file__}", None, file),
+        ]:
+            with self.subTest(options):
+                outcome = self.asking(uri + options, ca_bundle=bundle).ask()
+                self.assertEqual(outcome.cause, (Reason.TLS, detail), outcome.error)
+
     def test_a_refused_client_certificate_is_tls_and_an_end_after_the_handshake_is_closed(self):
         with tempfile.TemporaryDirectory() as folder:
             strict, pem = server_context(folder)

@@ -13,8 +13,8 @@ from pymongo.errors import (
     ProtocolError,
 )
 
-from app.checks.mongodb_reason import MOST_TELLING, driver_cause
-from app.net.reason import NO_NAME_SERVER, Reason
+from app.checks.mongodb_reason import driver_cause
+from app.net.reason import MOST_TELLING, NO_NAME_SERVER, Reason
 
 
 class DriverCauseTest(unittest.TestCase):

@@ -9,12 +9,12 @@ import certifi
 
 from app.checks.check import perform
 from app.checks.redis import RedisCheck
-from app.net.reason import Reason
+from app.net.reason import CERTIFICATE_REFUSED, Reason
 from app.net.resolver import Resolver
 from tests.fakes import DEADLINE
 from tests.peers.certificates import server_context
 from tests.peers.redis import redis_server
-from tests.peers.tcp_server import ScriptedServer
+from tests.peers.tcp_server import ScriptedServer, closing, refusing_late
 
 PING = b"*1\r\n$4\r\nPING\r\n"
 
@@ -120,6 +120,22 @@ class ScriptedRedisTest(RedisTest):
             with ScriptedServer(serve) as server:
                 self.assert_cause(self.check(server.port), Reason.TIMEOUT, "no answer in time", timeout=0.3)
                 self.assertTrue(server.wait_for_open(0))
+
+    def test_without_its_file_of_authorities_it_does_not_dial(self):
+        with ScriptedServer(lambda server, sock: server.ignore(sock)) as server:
+            check = self.check(server.port, ca_bundle="/nonexistent.pem")
+            self.assert_cause(check, Reason.TLS, "the file of authorities cannot be read")
+            self.assertEqual(server.connections, 0)
+
+    def test_a_server_that_closes_after_the_tls_handshake_is_asked_once_more_whether_it_refuses_us(self):
+        context, bundle = server_context(self.enterContext(tempfile.TemporaryDirectory()))
+        for script, (reason, detail) in [
+            (closing(context), (Reason.CLOSED, "connection closed without an answer")),
+            (refusing_late(context), CERTIFICATE_REFUSED),
+        ]:
+            with self.subTest(reason), ScriptedServer(script) as server:
+                self.assert_cause(self.check(server.port, ca_bundle=bundle), reason, detail)
+                self.assertEqual(server.connections, 2)
 
     def test_a_peer_that_closes_is_asked_no_second_time_on_a_new_connection(self):
         with ScriptedServer(lambda server, sock: sock.recv(100)) as server:

@@ -21,7 +21,7 @@ from tests.fakes import DEADLINE
 from tests.peers.certificates import server_context
 from tests.peers.ports import reserve_port
 from tests.peers.service import eventually
-from tests.peers.tcp_server import ScriptedServer
+from tests.peers.tcp_server import ScriptedServer, closing, refusing_late
 from tests.peers.websocket import read_all, read_head, switching_protocols, upstream
 
 
@@ -194,7 +194,18 @@ class TlsTest(DialCase):
     def test_a_peer_without_tls_and_a_missing_bundle_are_tls(self):
         port = self.serving(lambda server, sock: sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
         self.assert_fails("tls", f"wss://127.0.0.1:{port}/")
-        self.assert_fails(r"tls \(CA_BUNDLE cannot be read\)", f"wss://127.0.0.1:{port}/", ca_bundle="/nonexistent.pem")
+        words = r"tls \(the file of authorities cannot be read\)"
+        self.assert_fails(words, f"wss://127.0.0.1:{port}/", ca_bundle="/nonexistent.pem")
+
+    def test_a_server_that_closes_after_the_tls_handshake_is_asked_once_more_whether_it_refuses_us(self):
+        context, ca_bundle = server_context(self.enterContext(tempfile.TemporaryDirectory()))
+        for script, text in [
+            (closing(context), r"closed \(connection closed without an answer\)"),
+            (refusing_late(context), r"tls \(the peer refused our certificate, or its absence\)"),
+        ]:
+            with self.subTest(text), ScriptedServer(script) as server:
+                self.assert_fails(text, f"wss://127.0.0.1:{server.port}/", ca_bundle=ca_bundle)
+                self.assertEqual(server.connections, 2)
 
     def test_a_bundle_that_is_replaced_on_disk_takes_effect_at_the_next_dial(self):
         bundle = str(Path(self.folder, "bundle.pem"))

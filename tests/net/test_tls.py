@@ -1,16 +1,34 @@
 """What a look at a TLS peer finds that is only listened to."""
 
+import errno
 import socket
 import ssl
 import tempfile
 import unittest
+import unittest.mock
 
 from app.net.connect import wrap
 from app.net.deadline import Deadline
+from app.net.reason import NO_DESCRIPTOR, FileUnreadable, Reason, cause_of
 from app.net.tls import client_context, refuses_us
 from tests.doctor.broken import encrypted
 from tests.fakes import DEADLINE
 from tests.peers.certificates import issued
+
+
+class ClientContextTest(unittest.TestCase):
+    def test_a_file_of_authorities_that_is_missing_a_folder_or_not_pem_is_not_taken_for_a_missing_socket(self):
+        for path in ("/nonexistent.pem", "/", __file__):
+            with self.subTest(path), self.assertRaises(FileUnreadable) as raised:
+                client_context(path)
+            self.assertEqual(cause_of(raised.exception), (Reason.TLS, "the file of authorities cannot be read"))
+
+    def test_a_lack_of_descriptors_is_not_blamed_on_the_file(self):
+        lack = OSError(errno.EMFILE, "Too many open files")
+        with unittest.mock.patch("ssl.create_default_context", side_effect=lack):
+            with self.assertRaises(OSError) as raised:
+                client_context("/bundle.pem")
+        self.assertEqual(cause_of(raised.exception), NO_DESCRIPTOR)
 
 
 class RefusesUsTest(unittest.TestCase):

@@ -3,6 +3,7 @@
 import contextlib
 import select
 import socket
+import ssl
 import threading
 
 from tests.peers.ports import reserve_port
@@ -135,6 +136,25 @@ class ScriptedServer(TcpServer):
 
     def serve(self, sock):
         self._script(self, sock)
+
+
+def refusing_late(context):
+    """A script that ends its first connection after the handshake, as if the alert were lost, and refuses the others.
+
+    With an ssl context of a server. What it refuses is that the client has no certificate.
+    """
+
+    def script(server, sock):
+        if server.connections > 1:
+            context.verify_mode = ssl.CERT_REQUIRED
+        context.wrap_socket(sock, server_side=True).close()
+
+    return script
+
+
+def closing(context):
+    """A script that ends each connection after the TLS handshake."""
+    return lambda server, sock: context.wrap_socket(sock, server_side=True).close()
 
 
 def other_threads():
