@@ -4,7 +4,7 @@ import http.client
 import re
 import ssl
 from collections.abc import Container, Mapping
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import requests
 import urllib3
@@ -49,6 +49,11 @@ class HttpCheck(Check):
         self._body_matches = body_matches
         self._link = Link(self, resolver, ca_bundle)
         self._session = session(self._link, headers or {})
+        parts = urlsplit(url)
+        if parts.username or parts.password:
+            # As bytes: requests would encode what is in the URL as Latin-1. RFC 7617 leaves it open; servers expect UTF-8.
+            user, password = (unquote_to_bytes(each or "") for each in (parts.username, parts.password))
+            self._session.auth = (user, password)  # type: ignore[assignment]
 
     def run(self, deadline: Deadline) -> None:
         """See Check. Without `body_matches`, the head of the answer decides."""

@@ -21,7 +21,6 @@ from pymongo.errors import (
 )
 
 from app.net.deadline import Deadline
-from app.net.reason import MOST_TELLING as MOST_TELLING
 from app.net.reason import NO_NAME_SERVER, Cause, Reason, cause_of
 from app.net.resolver import Resolver
 from app.net.tls import refused_at, unverified_context

@@ -14,9 +14,8 @@ from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, PGconn, PollingS
 
 from app.checks.check import Check, CheckConfig, CheckFailed
 from app.checks.kept import KeptCheck
-from app.checks.mongodb_reason import MOST_TELLING
 from app.net.deadline import Deadline
-from app.net.reason import NO_PERMISSION, NO_SOCKET, Cause, Reason
+from app.net.reason import MOST_TELLING, NO_PERMISSION, NO_SOCKET, Cause, Reason
 from app.net.resolver import Resolver
 
 DEFAULT_PORT = 5432

@@ -49,8 +49,8 @@ MEANINGS = {
     ),
     Reason.TLS: Meaning(
         "TLS handshake failed",
-        "the TLS handshake failed, or the certificate is not trusted",
-        "the dates and names of the certificate; for an authority of your own, `CA_BUNDLE`",
+        "the TLS handshake failed, the certificate is not trusted, or a file of certificates cannot be read",
+        "the dates and names of the certificate; for an authority of your own, `CA_BUNDLE` and whether it can be read",
     ),
     Reason.AUTH: Meaning(
         "credentials not accepted",

@@ -12,7 +12,7 @@ from app.net.deadline import Deadline
 from app.net.reason import CERTIFICATE_REFUSED, NO_AUTHORITIES, NO_DESCRIPTOR, Cause, FileUnreadable, cause_of
 from app.net.resolver import Resolver
 
-ALERT_SECONDS = 2.0
+ALERT_SECONDS = 1.0
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python does not name
 
 

@@ -1,5 +1,6 @@
 """Every way in which an AI service can fail, from a real server that fails in it."""
 
+import base64
 import os
 import re
 import shutil
@@ -232,6 +233,13 @@ class OptionsTest(HttpCheckTest):
         self.addCleanup(check.close)
         self.assertIsNone(perform(check, DEADLINE).cause)
         self.assertIn(b"authorization: bearer secret\r\n", server.heads[0].lower())
+
+    def test_user_and_password_of_the_url_are_sent_in_utf_8(self):
+        server = self.serve()
+        check = self.check(server.url.replace("//", "//us%40er:%E2%82%AC%2F@"))
+        self.assertIsNone(self.run_once(check).cause)
+        sent = re.search(rb"(?i)authorization: Basic (\S+)", server.heads[0])[1]
+        self.assertEqual(base64.b64decode(sent).decode(), "us@er:€/")
 
 
 class HostileTest(HttpCheckTest):
