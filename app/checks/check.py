@@ -80,7 +80,7 @@ class Check(ABC):
         return next(filter(None, map(self.cause_of, causes(error))), UNEXPECTED)
 
     def refuses_us(self, deadline: Deadline) -> bool:
-        """Whether a second look shows that the peer, which closed a new connection, requires a certificate of ours."""
+        """Whether a second look shows that the peer, which closed the connection, requires a certificate of ours."""
         return False
 
     def abort(self) -> None:  # noqa: B027

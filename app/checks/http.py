@@ -50,7 +50,7 @@ class HttpCheck(Check):
         self._link = Link(self, resolver, ca_bundle)
         self._session = session(self._link, headers or {})
         parts = urlsplit(url)
-        if parts.username or parts.password:
+        if parts.password is not None:
             # As bytes: requests would encode what is in the URL as Latin-1. RFC 7617 leaves it open; servers expect UTF-8.
             user, password = (unquote_to_bytes(each or "") for each in (parts.username, parts.password))
             self._session.auth = (user, password)  # type: ignore[assignment]

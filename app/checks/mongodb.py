@@ -7,10 +7,10 @@ from pymongo.errors import AutoReconnect
 
 from app.checks.check import Check, CheckConfig, CheckFailed
 from app.checks.mongodb_client import GuardedClient
-from app.checks.mongodb_reason import A_FILE, certificate_refused, driver_cause
+from app.checks.mongodb_reason import certificate_refused, driver_cause
 from app.net.clock import clock as default_clock
 from app.net.deadline import Deadline
-from app.net.reason import CERTIFICATE_REFUSED, MOST_TELLING, NO_AUTHORITIES, Cause, Reason
+from app.net.reason import CERTIFICATE_REFUSED, MOST_TELLING, NO_AUTHORITIES, NO_CERTIFICATE_FILE, Cause, Reason
 from app.net.resolver import Resolver
 from app.net.tls import reading
 
@@ -54,7 +54,7 @@ class MongoDbCheck(Check):
         if self._client is not None and self._outlived(self._client):
             self.close()
         if self._client is None:
-            with reading(A_FILE if OTHER_FILES.search(self._uri) else NO_AUTHORITIES):
+            with reading(NO_CERTIFICATE_FILE if OTHER_FILES.search(self._uri) else NO_AUTHORITIES):
                 self._client = GuardedClient(self._uri, self._timeout, deadline, self._clock, self._ca_bundle)
         client = self._client
         try:

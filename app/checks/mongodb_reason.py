@@ -21,14 +21,13 @@ from pymongo.errors import (
 )
 
 from app.net.deadline import Deadline
-from app.net.reason import NO_NAME_SERVER, Cause, Reason, cause_of
+from app.net.reason import NO_CERTIFICATE_FILE, NO_NAME_SERVER, Cause, Reason, cause_of
 from app.net.resolver import Resolver
 from app.net.tls import refused_at, unverified_context
 
 # AuthenticationFailed, Unauthorized, UserNotFound, and Atlas' own
 AUTH_CODES = frozenset({18, 13, 11, 8000})
 CLOSED = Cause(Reason.CLOSED, "connection closed without an answer")
-A_FILE = Cause(Reason.TLS, "a certificate file cannot be read")
 NOT_MONGODB = Cause(Reason.PROTOCOL, "not an answer of MongoDB")
 # What OpenSSL's verification found, in its words.
 CERTIFICATES = (
@@ -48,7 +47,7 @@ def driver_cause(error: BaseException) -> Cause | None:
         case OperationFailure(code=code) if code in AUTH_CODES:
             return Cause(Reason.AUTH, "user or password refused")
         case ConfigurationError() if str(error).startswith("Private key"):  # or a file that holds no certificate
-            return A_FILE
+            return NO_CERTIFICATE_FILE
         case NotPrimaryError():
             return Cause(Reason.NO_PRIMARY, "no primary in the replica set")
         case NetworkTimeout() | ExecutionTimeout() | ServerSelectionTimeoutError() | WaitQueueTimeoutError():

@@ -12,10 +12,19 @@ from psycopg import OperationalError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, PGconn, PollingStatus, abc
 
-from app.checks.check import Check, CheckConfig, CheckFailed
+from app.checks.check import UNEXPECTED, Check, CheckConfig, CheckFailed
 from app.checks.kept import KeptCheck
 from app.net.deadline import Deadline
-from app.net.reason import MOST_TELLING, NO_PERMISSION, NO_SOCKET, Cause, Reason
+from app.net.reason import (
+    MOST_TELLING,
+    NO_AUTHORITIES,
+    NO_CERTIFICATE_FILE,
+    NO_DESCRIPTOR,
+    NO_PERMISSION,
+    NO_SOCKET,
+    Cause,
+    Reason,
+)
 from app.net.resolver import Resolver
 
 DEFAULT_PORT = 5432
@@ -28,6 +37,7 @@ TOO_MANY = Cause(Reason.ERROR, "too many connections")
 REFUSED = Cause(Reason.ERROR, "the server refused the connection")
 PASSWORD_REQUIRED = Cause(Reason.AUTH, "a password is required")
 NOT_POSTGRESQL = Cause(Reason.PROTOCOL, "not an answer of PostgreSQL")
+NO_ROUTE = Cause(Reason.UNREACHABLE, "no route to the host")
 NO_LOCAL_ADDRESS = Cause(Reason.UNREACHABLE, "no local address to connect from")
 # The errors of a statement (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 STATES = {
@@ -60,12 +70,17 @@ TEXTS = (
     (b"server does not support SSL", Cause(Reason.TLS, "the server does not offer TLS")),
     (b"certificate verify failed", Cause(Reason.TLS, "certificate refused")),
     (b"does not match host name", Cause(Reason.TLS, "certificate is for another name")),
-    (b"root certificate file", Cause(Reason.TLS, "the file of authorities cannot be read")),
+    (b"root certificate file", NO_AUTHORITIES),
+    (b"certificate file", NO_CERTIFICATE_FILE),
+    (b"private key file", NO_CERTIFICATE_FILE),
     (b"Connection refused", Cause(Reason.REFUSED, "connection refused")),
     (b"No such file or directory", NO_SOCKET),
     (b"Permission denied", NO_PERMISSION),
-    (b"No route to host", Cause(Reason.UNREACHABLE, "no route to the host")),
-    (b"unreachable", Cause(Reason.UNREACHABLE, "no route to the host")),
+    (b"Too many open files", NO_DESCRIPTOR),
+    (b"No route to host", NO_ROUTE),
+    (b"unreachable", NO_ROUTE),
+    (b"Operation not permitted", NO_PERMISSION),
+    (b"Host is down", NO_ROUTE),
     (b"assign requested address", NO_LOCAL_ADDRESS),
     (b"Address family not supported", NO_LOCAL_ADDRESS),
     (b"timed out", Cause(Reason.TIMEOUT, "no answer in time")),
@@ -207,7 +222,11 @@ class PostgresqlCheck(KeptCheck[_Connection]):
 
     def _most_telling(self, failures: Sequence[Exception]) -> Exception:
         # A name has an IPv6 address on many machines without IPv6: the last failure may say nothing of the server.
-        return min(failures, key=lambda failure: ORDER.index(self.cause(failure).reason))
+        def rank(failure: Exception) -> int:
+            cause = self.cause(failure)
+            return len(ORDER) if cause in (REFUSED, UNEXPECTED) else ORDER.index(cause.reason)
+
+        return min(failures, key=rank)
 
     def _addresses(self, host: str, port: int, deadline: Deadline) -> list[str]:
         # libpq would look the name up by itself, and nothing could interrupt that.

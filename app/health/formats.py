@@ -126,7 +126,7 @@ def _probers(probers: Sequence[Mapping[str, Any]], now: int) -> Iterable[str]:
 
 def distance(milliseconds: float) -> str:
     """The time between two moments; rounded, unlike an age: 9.99 s between two requests are 10 s."""
-    if milliseconds < 1000:
+    if milliseconds < 999.5:
         return f"{milliseconds:.0f} ms"
     return f"{milliseconds / 1000:.2g} s" if milliseconds < 9950 else span(round(milliseconds, -3))
 

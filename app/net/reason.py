@@ -81,6 +81,7 @@ NOT_TLS = Cause(Reason.TLS, "the peer does not speak TLS")
 NO_SOCKET = Cause(Reason.UNREACHABLE, "no such socket")
 NO_PERMISSION = Cause(Reason.UNREACHABLE, "no permission to connect")
 NO_AUTHORITIES = Cause(Reason.TLS, "the file of authorities cannot be read")
+NO_CERTIFICATE_FILE = Cause(Reason.TLS, "a certificate file cannot be read")
 NO_DESCRIPTOR = Cause(Reason.ERROR, "this service has no file descriptor left")
 
 

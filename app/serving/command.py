@@ -63,7 +63,7 @@ class Command(WSGIApplication):
                 if value is not None and name in self.cfg.settings:
                     copy.copy(self.cfg.settings[name]).set(value)  # gunicorn judges it; it has effect after the file
         except (ValueError, TypeError, ConfigError) as error:
-            option = f"argument --{name.replace('_', '-')}: " if name else ""
+            option = f"argument {self.cfg.settings[name].cli[-1]}: " if name else ""
             _refuse(f"GUNICORN_CMD_ARGS: error: {option}{error}")
 
     def load_config_from_module_name_or_filename(self, location: str) -> dict[str, Any]:

@@ -473,6 +473,7 @@ class TlsTest(HttpCheckTest):
         error = urllib3.exceptions.SSLError(alert)  # without a cause or a context, as urllib3 raises it
         self.assertEqual(self.check("https://127.0.0.1:1").cause(error), CERTIFICATE_REFUSED)
 
+    @unittest.mock.patch.multiple("app.net.tls", LOOK_SECONDS=DEADLINE, ALERT_SECONDS=DEADLINE)
     def test_a_server_that_closes_after_the_tls_handshake_is_asked_once_more_whether_it_refuses_us(self):
         for script, reason in ((closing(self.context), Reason.CLOSED), (refusing_late(self.context), Reason.TLS)):
             with self.subTest(reason), ScriptedServer(script) as server:

@@ -15,7 +15,7 @@ from app.checks.mongodb import LIFETIME_SECONDS
 from app.net.reason import Reason
 from app.net.resolver import Resolver
 from tests.checks.mongodb_asking import SOON, MongoTest
-from tests.fakes import ScriptedClock
+from tests.fakes import DEADLINE, ScriptedClock
 from tests.peers.addresses import NO_ROUTE, NOBODY
 from tests.peers.certificates import server_context
 from tests.peers.mongo import Nx27017, Script
@@ -321,6 +321,7 @@ class TlsTest(MongoTest):
                 outcome = self.asking(uri + options, ca_bundle=bundle).ask()
                 self.assertEqual(outcome.cause, (Reason.TLS, detail), outcome.error)
 
+    @unittest.mock.patch.multiple("app.net.tls", LOOK_SECONDS=DEADLINE, ALERT_SECONDS=DEADLINE)
     def test_a_refused_client_certificate_is_tls_and_an_end_after_the_handshake_is_closed(self):
         with tempfile.TemporaryDirectory() as folder:
             strict, pem = server_context(folder)

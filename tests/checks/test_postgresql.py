@@ -15,7 +15,7 @@ import unittest
 import certifi
 import psycopg
 
-from app.checks.check import perform
+from app.checks.check import CheckFailed, perform
 from app.checks.postgresql import MOST_BYTES, PostgresqlCheck, cause_in
 from app.net.reason import Reason, cause_of
 from app.net.resolver import Resolver
@@ -258,9 +258,26 @@ class ScriptedPostgresqlTest(PostgresqlTest):
 
 class MessageTest(unittest.TestCase):
     def test_an_address_that_this_machine_cannot_connect_from_is_unreachable(self):
-        for number in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+        for number in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EHOSTDOWN, errno.EPERM, errno.EMFILE):
             text = f'connection to server at "::1", port 5432 failed: {os.strerror(number)}\n'
             self.assertEqual(cause_in(text.encode()), cause_of(OSError(number, "")))
+
+    def test_a_file_of_certificates_that_cannot_be_read_is_tls(self):
+        for text, detail in (
+            (b'root certificate file "/ca.pem" does not exist', "the file of authorities cannot be read"),
+            (b'could not open certificate file "/c.pem": Permission denied', "a certificate file cannot be read"),
+            (b'could not stat private key file "/k.pem": Permission denied', "a certificate file cannot be read"),
+            (b'private key file "/k.pem" has group or world access', "a certificate file cannot be read"),
+        ):
+            with self.subTest(text):
+                self.assertEqual(cause_in(text), (Reason.TLS, detail))
+
+    def test_of_several_failures_a_text_of_libpq_that_is_not_known_says_least(self):
+        check = PostgresqlCheck("db", "postgresql://127.0.0.1", "", Resolver())
+        texts = b"Invalid argument", b"Connection refused", b"the database system is starting up"
+        failures = [CheckFailed(*cause_in(text)) for text in texts]
+        self.assertIs(check._most_telling(failures[:2]), failures[1])
+        self.assertIs(check._most_telling(failures), failures[2])
 
     def test_a_connection_that_ends_without_the_farewell_of_tls_is_closed_and_not_a_failure_of_tls(self):
         for text in (

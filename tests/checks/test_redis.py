@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import tempfile
 import unittest
+import unittest.mock
 
 import certifi
 
@@ -127,6 +128,7 @@ class ScriptedRedisTest(RedisTest):
             self.assert_cause(check, Reason.TLS, "the file of authorities cannot be read")
             self.assertEqual(server.connections, 0)
 
+    @unittest.mock.patch.multiple("app.net.tls", LOOK_SECONDS=DEADLINE, ALERT_SECONDS=DEADLINE)
     def test_a_server_that_closes_after_the_tls_handshake_is_asked_once_more_whether_it_refuses_us(self):
         context, bundle = server_context(self.enterContext(tempfile.TemporaryDirectory()))
         for script, (reason, detail) in [

@@ -197,6 +197,7 @@ class TlsTest(DialCase):
         words = r"tls \(the file of authorities cannot be read\)"
         self.assert_fails(words, f"wss://127.0.0.1:{port}/", ca_bundle="/nonexistent.pem")
 
+    @mock.patch.multiple("app.net.tls", LOOK_SECONDS=DEADLINE, ALERT_SECONDS=DEADLINE)
     def test_a_server_that_closes_after_the_tls_handshake_is_asked_once_more_whether_it_refuses_us(self):
         context, ca_bundle = server_context(self.enterContext(tempfile.TemporaryDirectory()))
         for script, text in [
