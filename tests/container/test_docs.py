@@ -31,6 +31,10 @@ services:
     dns: [127.0.0.1]
   mongo:
     image: mongo:8
+    # A stand-in that is stopped as soon as it has started would ignore that as process 1, be killed, and leave a file
+    # because of which it does not start again.
+    init: true
+    tmpfs: [/tmp]
 """
 
 
