@@ -52,9 +52,9 @@ def unverified_context() -> ssl.SSLContext:
 def refuses_us(opened: Callable[[Deadline], socket.socket], deadline: Deadline, patience: float) -> bool:
     """Whether a TLS server refuses our certificate, or its absence, within `patience` seconds of the handshake.
 
-    Takes half of the time left at most: what is known already must not come too late. `opened` returns a connection after its handshake. In TLS 1.3 the server decides after our side of the handshake.
-    A client that is sending by then fails, as often as not, before it has read the alert (measured: 29 of 50 times).
-    So this only listens.
+    It takes half of the time left at most, so that what is known already is reported in time. `opened` returns a
+    connection after its handshake. In TLS 1.3 the server decides after our side of the handshake. A client that is
+    sending by then fails, as often as not, before it has read the alert (measured: 29 of 50 times). So this only listens.
     """
     try:
         deadline = deadline.within(min(LOOK_SECONDS, deadline.remaining() / 2))
